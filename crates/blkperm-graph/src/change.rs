@@ -1,0 +1,471 @@
+//! Changes: several steps that are judged once, in their final state.
+
+use crate::graph::{Edge, Links};
+use crate::order::Cycle;
+use crate::refusal::Refused;
+use crate::{
+    Demand, Driver, EdgeId, Graph, NodeId, Parent, Permissions, Refusal, Role, RootId, Row, RowId,
+    Rule, State,
+};
+
+/// What takes one step of a change back.
+#[derive(Clone, Debug)]
+pub(crate) enum Undo<H> {
+    Hold { edge: EdgeId, old: H },
+    Sum { node: NodeId, old: H, attached: bool },
+    Row { edge: EdgeId, old: RowId },
+    Attached { edge: EdgeId },
+    Detached { edge: EdgeId, among_parents: Links, among_children: Links },
+    Moved { edge: EdgeId, from: NodeId, among_parents: Links, among_children: Links },
+    Node { node: NodeId, driver: &'static Driver, state: State },
+    Order { node: NodeId, old: i64 },
+    Frozen { edge: EdgeId, old: bool },
+}
+
+/// A change in progress: the graph is changed at once, and judged by [`Change::commit`].
+///
+/// A change that is dropped, or refused, leaves every edge as it was (law 5, *reversible*).
+#[derive(Debug)]
+pub struct Change<'g, R: Rule> {
+    graph: &'g mut Graph<R>,
+}
+
+impl<R: Rule> Graph<R> {
+    /// Begins a change.
+    pub fn change(&mut self) -> Change<'_, R> {
+        debug_assert!(self.log.is_empty(), "one change at a time");
+        Change { graph: self }
+    }
+
+    /// Makes the change that `build` describes, or none at all.
+    ///
+    /// # Errors
+    ///
+    /// What `build` returns, or the refusal of the final state; the graph is then as before.
+    pub fn transact<T>(
+        &mut self,
+        build: impl FnOnce(&mut Change<'_, R>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut change = self.change();
+        let value = build(&mut change)?;
+        change.commit().map_err(|refused| refused.refusal())?;
+        Ok(value)
+    }
+}
+
+impl<'g, R: Rule> Change<'g, R> {
+    /// The graph as changed so far. What its nodes demand of their children is up to date only
+    /// where no step of the change bears on it.
+    pub fn graph(&self) -> &Graph<R> {
+        self.graph
+    }
+
+    pub(crate) fn graph_mut(&mut self) -> &mut Graph<R> {
+        self.graph
+    }
+
+    /// Adds the child `child` to the node `parent`, in the given role, by the parent's driver.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Cycle`], and [`Refusal::InactiveChild`] where an active node would get an
+    /// inactive child.
+    pub fn attach(
+        &mut self,
+        parent: NodeId,
+        child: NodeId,
+        name: &str,
+        role: Role,
+    ) -> Result<EdgeId, Refusal> {
+        let row = self.graph.row_for(parent, child, role);
+        self.attach_with_row(parent, child, name, role, row)
+    }
+
+    /// [`Change::attach`] with a row of the caller's, for graphs whose drivers are not QEMU's.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Change::attach`].
+    pub fn attach_with_row(
+        &mut self,
+        parent: NodeId,
+        child: NodeId,
+        name: &str,
+        role: Role,
+        row: Row,
+    ) -> Result<EdgeId, Refusal> {
+        self.require_active_child(parent, child, name)?;
+        self.require_order(parent, child, name)?;
+        let edge = self.graph.insert_edge(parent.into(), child, name, role, row);
+        self.graph.edge_mut(edge).hold = self.graph.hold_by_row(edge);
+        self.link_new(edge);
+        self.graph.scratch.starts.push(parent);
+        Ok(edge)
+    }
+
+    /// Adds the child `child` to a parent that is not a node, demanding `demand`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InactiveNode`] where the child is inactive and more than consistent reads are
+    /// taken.
+    pub fn attach_root(
+        &mut self,
+        root: RootId,
+        child: NodeId,
+        name: &str,
+        demand: Demand,
+    ) -> Result<EdgeId, Refusal> {
+        self.require_available(child, demand)?;
+        let graph = &mut *self.graph;
+        let edge = graph.insert_edge(root.into(), child, name, Role::empty(), Row::NOTHING);
+        let owner = graph.root_owner(root);
+        graph.edge_mut(edge).hold = graph.rule.originate(demand, owner);
+        self.link_new(edge);
+        self.graph.scratch.starts.push(child);
+        Ok(edge)
+    }
+
+    fn link_new(&mut self, edge: EdgeId) {
+        self.graph.link_first(edge);
+        self.graph.count_in(edge);
+        self.graph.log.push(Undo::Attached { edge });
+    }
+
+    /// Makes an edge whose parent is not a node demand `demand`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the edge's parent is a node: its demand follows from the driver.
+    pub fn set_demand(&mut self, edge: EdgeId, demand: Demand) {
+        let Parent::Root(root) = self.graph.parent_of(edge) else {
+            panic!("what a node demands follows from its driver");
+        };
+        let owner = self.graph.root_owner(root);
+        let hold = self.graph.rule.originate(demand, owner);
+        self.graph.set_hold(edge, hold);
+        self.graph.scratch.starts.push(self.graph.child_of(edge));
+    }
+
+    /// Removes an edge.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Frozen`].
+    pub fn detach(&mut self, edge: EdgeId) -> Result<(), Refusal> {
+        self.require_thawed(edge)?;
+        if let Parent::Node(parent) = self.graph.parent_of(edge) {
+            self.graph.scratch.starts.push(parent);
+        }
+        self.graph.scratch.starts.push(self.graph.child_of(edge));
+        self.graph.count_out(edge);
+        let (among_parents, among_children) = self.graph.unlink(edge);
+        self.graph.log.push(Undo::Detached { edge, among_parents, among_children });
+        Ok(())
+    }
+
+    /// Makes an edge end at `to` instead of where it ends; it becomes the newest there.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Frozen`], and those of [`Change::attach`] and [`Change::attach_root`].
+    pub fn move_edge(&mut self, edge: EdgeId, to: NodeId) -> Result<(), Refusal> {
+        self.require_thawed(edge)?;
+        if let Parent::Node(parent) = self.graph.parent_of(edge) {
+            let name = self.graph.edge_name(edge).to_owned();
+            self.require_active_child(parent, to, &name)?;
+            self.require_order(parent, to, &name)?;
+        }
+        let from = self.graph.child_of(edge);
+        self.graph.count_out(edge);
+        let (among_parents, among_children) = self.graph.unlink(edge);
+        self.graph.edge_mut(edge).child = to;
+        self.graph.link_first(edge);
+        self.graph.count_in(edge);
+        self.graph.log.push(Undo::Moved { edge, from, among_parents, among_children });
+        self.refresh_row(edge);
+        Ok(())
+    }
+
+    /// Moves every edge into `from` to `to`, except those of jobs and those of nodes below `to`;
+    /// the oldest becomes the newest there.
+    ///
+    /// Source: `bdrv_replace_node_noperm`, `should_update_child` in `block.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Change::move_edge`].
+    pub fn replace(&mut self, from: NodeId, to: NodeId) -> Result<(), Refusal> {
+        let below = self.graph.subtree(to);
+        let stays = |edge| match self.graph.parent_of(edge) {
+            Parent::Node(parent) => below.contains(&parent),
+            Parent::Root(_) => self.graph.stays_at_node(edge),
+        };
+        let moving: Vec<EdgeId> = self.graph.parents(from).filter(|&edge| !stays(edge)).collect();
+        for edge in moving {
+            self.move_edge(edge, to)?;
+        }
+        self.graph.scratch.starts.extend([from, to]);
+        Ok(())
+    }
+
+    /// Makes `driver` the node's driver.
+    pub fn set_driver(&mut self, node: NodeId, driver: &'static Driver) {
+        let state = self.graph.state(node);
+        self.set_node(node, driver, state);
+    }
+
+    /// Gives the node the state `state`.
+    pub fn set_state(&mut self, node: NodeId, state: State) {
+        let driver = self.graph.driver(node);
+        self.set_node(node, driver, state);
+    }
+
+    fn set_node(&mut self, id: NodeId, driver: &'static Driver, state: State) {
+        let node = self.graph.node_mut(id);
+        let old_driver = std::mem::replace(&mut node.driver, driver);
+        let old_state = std::mem::replace(&mut node.state, state);
+        self.graph.log.push(Undo::Node { node: id, driver: old_driver, state: old_state });
+        self.graph.enqueue(id);
+        self.graph.scratch.starts.push(id);
+        let children: Vec<EdgeId> = self.graph.children(id).collect();
+        children.into_iter().for_each(|edge| self.refresh_row(edge));
+        if (old_state ^ state).contains(State::FORCE_SHARE) {
+            let parents: Vec<EdgeId> = self.graph.parents(id).collect();
+            parents.into_iter().for_each(|edge| self.refresh_row(edge));
+        }
+    }
+
+    /// Freezes the edge, so that it can be neither moved nor removed, or thaws it.
+    pub fn set_frozen(&mut self, edge: EdgeId, frozen: bool) {
+        let old = std::mem::replace(&mut self.graph.edge_mut(edge).frozen, frozen);
+        self.graph.log.push(Undo::Frozen { edge, old });
+    }
+
+    /// Brings the edge's row up to date with its two ends, and what it holds with that row.
+    fn refresh_row(&mut self, edge: EdgeId) {
+        let Parent::Node(parent) = self.graph.parent_of(edge) else { return };
+        let row = self.graph.row_for(parent, self.graph.child_of(edge), self.graph.role(edge));
+        let row = self.graph.rows.keep(row);
+        let old = std::mem::replace(&mut self.graph.edge_mut(edge).row, row);
+        if old != row {
+            self.graph.log.push(Undo::Row { edge, old });
+            let hold = self.graph.hold_by_row(edge);
+            self.graph.set_hold(edge, hold);
+        }
+    }
+
+    fn require_thawed(&self, edge: EdgeId) -> Result<(), Refusal> {
+        if !self.graph.is_frozen(edge) {
+            return Ok(());
+        }
+        Err(Refusal::Frozen {
+            edge: self.graph.edge_name(edge).to_owned(),
+            child: self.graph.name(self.graph.child_of(edge)).to_owned(),
+        })
+    }
+
+    fn require_order(&mut self, parent: NodeId, child: NodeId, name: &str) -> Result<(), Refusal> {
+        self.graph.order_edge(parent, child).map_err(|Cycle| Refusal::Cycle {
+            parent: self.graph.name(parent).to_owned(),
+            child: self.graph.name(child).to_owned(),
+            edge: name.to_owned(),
+        })
+    }
+
+    fn require_active_child(
+        &self,
+        parent: NodeId,
+        child: NodeId,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        let inactive = |node| self.graph.state(node).contains(State::INACTIVE);
+        if !inactive(child) || inactive(parent) {
+            return Ok(());
+        }
+        Err(Refusal::InactiveChild {
+            parent: self.graph.name(parent).to_owned(),
+            child: self.graph.name(child).to_owned(),
+            edge: name.to_owned(),
+        })
+    }
+
+    fn require_available(&self, child: NodeId, demand: Demand) -> Result<(), Refusal> {
+        let inactive = self.graph.state(child).contains(State::INACTIVE);
+        if inactive && !Permissions::CONSISTENT_READ.contains(demand.take()) {
+            return Err(Refusal::InactiveNode { permissions: demand.take() });
+        }
+        Ok(())
+    }
+
+    /// Judges the change and, if it is accepted, makes it final.
+    ///
+    /// Nodes that nothing refers to any more are gone then: see [`Graph::release`].
+    ///
+    /// # Errors
+    ///
+    /// The refusal, through which the refused state can still be looked at. Once that is dropped
+    /// the graph is as before.
+    pub fn commit(self) -> Result<(), Refused<'g, R>> {
+        let faulty = self.graph.update();
+        if !faulty.is_empty() {
+            return Err(Refused { change: self, faulty });
+        }
+        self.graph.conclude();
+        Ok(())
+    }
+}
+
+/// A change that was not made final is taken back.
+impl<R: Rule> Drop for Change<'_, R> {
+    fn drop(&mut self) {
+        self.graph.roll_back();
+    }
+}
+
+impl<R: Rule> Graph<R> {
+    /// Notes that a new node's length is not a multiple of its request alignment. Nothing is judged
+    /// anew.
+    pub fn set_unaligned(&mut self, node: NodeId) {
+        self.node_mut(node).state |= State::UNALIGNED;
+    }
+
+    /// What an edge out of a node holds by its row.
+    pub(crate) fn hold_by_row(&mut self, edge: EdgeId) -> R::Hold {
+        let edge = &self.edges[edge.key()];
+        let Parent::Node(parent) = edge.parent else {
+            unreachable!("only nodes have rows");
+        };
+        let parent = &self.nodes[parent.key()];
+        self.rule.pass(&self.rows, edge.row, parent.sum, parent.attached, parent.owner)
+    }
+
+    fn set_hold(&mut self, id: EdgeId, hold: R::Hold) {
+        let old = self.edge(id).hold;
+        if old != hold {
+            self.count_out(id);
+            self.edge_mut(id).hold = hold;
+            self.count_in(id);
+            self.log.push(Undo::Hold { edge: id, old });
+        }
+    }
+
+    fn count_in(&mut self, edge: EdgeId) {
+        let Edge { child, hold, .. } = self.edges[edge.key()];
+        self.rule.add(&mut self.nodes[child.key()].tally, hold);
+        self.enqueue(child);
+    }
+
+    fn count_out(&mut self, edge: EdgeId) {
+        let Edge { child, hold, .. } = self.edges[edge.key()];
+        self.rule.remove(&mut self.nodes[child.key()].tally, hold);
+        self.enqueue(child);
+    }
+
+    /// Makes the change in progress final: forgets how to undo it, and what it let go.
+    fn conclude(&mut self) {
+        self.scratch.starts.clear();
+        let mut let_go = Vec::new();
+        for undo in std::mem::take(&mut self.log) {
+            match undo {
+                Undo::Detached { edge, .. } => {
+                    let_go.push(self.edges.remove(edge.key()).child);
+                }
+                Undo::Moved { from, .. } => let_go.push(from),
+                _ => {}
+            }
+        }
+        self.collect(let_go);
+    }
+
+    /// Lets go of a node that was added, or [kept](Graph::keep), once: a node that nobody holds and
+    /// that has no parent is gone, and with it every node below that only it referred to. Returns
+    /// how many nodes are gone.
+    ///
+    /// # Panics
+    ///
+    /// Panics when nobody holds the node.
+    pub fn release(&mut self, node: NodeId) -> usize {
+        self.node_mut(node).references -= 1;
+        self.collect(vec![node])
+    }
+
+    /// Holds the node once more, so that it stays, whether or not it has a parent, until it is
+    /// [released](Graph::release).
+    pub fn keep(&mut self, node: NodeId) {
+        self.node_mut(node).references += 1;
+    }
+
+    /// Removes those of the nodes that nothing refers to, and what only they referred to.
+    fn collect(&mut self, mut candidates: Vec<NodeId>) -> usize {
+        let before = self.nodes.len();
+        while let Some(id) = candidates.pop() {
+            let gone = self.nodes.get(id.key()).is_some_and(|node| node.references == 0)
+                && self.parents(id).next().is_none();
+            if gone {
+                let children: Vec<EdgeId> = self.children(id).collect();
+                for edge in children {
+                    self.count_out(edge);
+                    self.unlink(edge);
+                    candidates.push(self.edges.remove(edge.key()).child);
+                }
+                self.forget_node(id);
+            }
+        }
+        // Demanding less is never refused.
+        let faulty = self.update();
+        debug_assert!(faulty.is_empty(), "letting go of nodes was refused at {faulty:?}");
+        self.log.clear();
+        before - self.nodes.len()
+    }
+
+    /// Takes the change in progress back, last step first.
+    fn roll_back(&mut self) {
+        self.scratch.starts.clear();
+        while let Some(undo) = self.log.pop() {
+            self.undo(undo);
+        }
+        while let Some(node) = self.scratch.dirty.pop() {
+            self.node_mut(node).queued = false;
+        }
+    }
+
+    fn undo(&mut self, undo: Undo<R::Hold>) {
+        match undo {
+            Undo::Hold { edge, old } => {
+                self.count_out(edge);
+                self.edge_mut(edge).hold = old;
+                self.count_in(edge);
+            }
+            Undo::Sum { node, old, attached } => {
+                let node = self.node_mut(node);
+                node.sum = old;
+                node.attached = attached;
+            }
+            Undo::Row { edge, old } => self.edge_mut(edge).row = old,
+            Undo::Attached { edge } => {
+                self.count_out(edge);
+                self.unlink(edge);
+                self.edges.remove(edge.key());
+            }
+            Undo::Detached { edge, among_parents, among_children } => {
+                self.link(edge, among_parents, among_children);
+                self.count_in(edge);
+            }
+            Undo::Moved { edge, from, among_parents, among_children } => {
+                self.count_out(edge);
+                self.unlink(edge);
+                self.edge_mut(edge).child = from;
+                self.link(edge, among_parents, among_children);
+                self.count_in(edge);
+            }
+            Undo::Node { node, driver, state } => {
+                let node = self.node_mut(node);
+                node.driver = driver;
+                node.state = state;
+            }
+            Undo::Order { node, old } => self.node_mut(node).order = old,
+            Undo::Frozen { edge, old } => self.edge_mut(edge).frozen = old,
+        }
+    }
+}

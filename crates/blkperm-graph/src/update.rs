@@ -1,0 +1,115 @@
+//! The update of permissions: incremental, parents first, each affected node once.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::change::Undo;
+use crate::graph::NO_EDGE;
+use crate::{EdgeId, Graph, NodeId, Permissions, Rule, State};
+
+/// Room that updates use again and again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    /// Nodes into which an edge has changed and that wait for their place in `queue`.
+    pub(crate) dirty: Vec<NodeId>,
+    /// Nodes that wait for their visit, by their place in the topological order.
+    queue: BinaryHeap<Reverse<(i64, NodeId)>>,
+    /// The nodes from which QEMU would begin this update, in its order.
+    pub(crate) starts: Vec<NodeId>,
+}
+
+impl<R: Rule> Graph<R> {
+    /// Notes that the node has to be visited.
+    pub(crate) fn enqueue(&mut self, id: NodeId) {
+        let node = &mut self.nodes[id.key()];
+        if !node.queued {
+            node.queued = true;
+            self.scratch.dirty.push(id);
+        }
+    }
+
+    /// Passes all changes down to where they end, and returns the nodes at fault.
+    ///
+    /// The update goes on below a fault, so that all of them are found.
+    pub(crate) fn update(&mut self) -> Vec<NodeId> {
+        let mut faulty = Vec::new();
+        while let Some(id) = self.next_to_visit() {
+            if self.visit(id) {
+                faulty.push(id);
+            }
+        }
+        faulty
+    }
+
+    fn next_to_visit(&mut self) -> Option<NodeId> {
+        let Scratch { dirty, queue, .. } = &mut self.scratch;
+        if queue.is_empty() && dirty.len() <= 1 {
+            return dirty.pop();
+        }
+        for id in dirty.drain(..) {
+            queue.push(Reverse((self.nodes[id.key()].order, id)));
+        }
+        queue.pop().map(|Reverse((_, id))| id)
+    }
+
+    /// Judges one node, whose incoming edges are final, and passes its sum on; returns whether the
+    /// node is at fault.
+    fn visit(&mut self, id: NodeId) -> bool {
+        let Graph { rule, rows, nodes, edges, log, scratch, .. } = self;
+        let node = &mut nodes[id.key()];
+        node.queued = false;
+        let attached = node.first_parent != NO_EDGE;
+        let sum = rule.sum(&node.tally);
+        let faulty = rule.in_conflict(&node.tally)
+            || state_fault(node.state, rule.demand(sum).take()).is_some();
+        if sum == node.sum && attached == node.attached {
+            return faulty;
+        }
+        log.push(Undo::Sum { node: id, old: node.sum, attached: node.attached });
+        node.sum = sum;
+        node.attached = attached;
+        let filter = node.owner;
+        let mut next = node.first_child;
+        while next != NO_EDGE {
+            let edge_id = EdgeId(next);
+            let edge = &mut edges[edge_id.key()];
+            next = edge.among_children.next;
+            let hold = rule.pass(rows, edge.row, sum, attached, filter);
+            if hold == edge.hold {
+                continue;
+            }
+            let old = std::mem::replace(&mut edge.hold, hold);
+            log.push(Undo::Hold { edge: edge_id, old });
+            let child = &mut nodes[edge.child.key()];
+            rule.remove(&mut child.tally, old);
+            rule.add(&mut child.tally, hold);
+            if !child.queued {
+                child.queued = true;
+                scratch.dirty.push(edge.child);
+            }
+        }
+        faulty
+    }
+}
+
+/// Why a node cannot give what its parents take together, whoever they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StateFault {
+    /// It is not writable, and is written.
+    ReadOnly,
+    /// Its length would have to change when its end is written, and nobody may change it.
+    Unaligned,
+}
+
+/// Source: `bdrv_node_refresh_perm` in `block.c`, QEMU 10.0.
+pub(crate) fn state_fault(state: State, take: Permissions) -> Option<StateFault> {
+    if !take.intersects(Permissions::ANY_WRITE) {
+        None
+    } else if !state.is_writable() {
+        Some(StateFault::ReadOnly)
+    } else if state.contains(State::UNALIGNED) && !take.contains(Permissions::RESIZE) {
+        Some(StateFault::Unaligned)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,99 @@
+//! Op blockers: which operations a node's parents forbid on it.
+//!
+//! QEMU keeps lists of blockers; every one of them belongs to an edge and comes and goes with it,
+//! so that here they follow from the edges.
+
+use blkperm_graph::{EdgeId, Graph, Holder, NodeId, Parent, Role, Rule};
+
+use crate::denied::Denied;
+use crate::layer::BlockLayer;
+
+/// An operation that can be blocked on a node.
+///
+/// Source: `BlockOpType` in `include/block/block-common.h`, QEMU 10.0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// Deleting the node.
+    BlockdevDel,
+    /// Committing from the node.
+    CommitSource,
+    /// Committing into, or out of, the node.
+    CommitTarget,
+    /// Mirroring from the node.
+    MirrorSource,
+    /// Mirroring to the node.
+    MirrorTarget,
+    /// Putting a mirror's target in the node's place.
+    Replace,
+}
+
+/// Why an operation is blocked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Blocker {
+    /// The node is the backing file of the node with this name.
+    BackingOf(String),
+    /// A job of this type uses the node.
+    Job(&'static str),
+}
+
+impl Operation {
+    /// Whether the operation is allowed on a node that is a backing file.
+    ///
+    /// Source: `bdrv_backing_attach` in `block.c`, QEMU 10.0.
+    fn is_allowed_on_backing_file(self) -> bool {
+        self == Operation::CommitTarget
+    }
+}
+
+/// What blocks `operation` on `node`, if anything does; the newest edge that does so.
+///
+/// Source: `bdrv_op_is_blocked` in `block.c`, QEMU 10.0.
+pub fn blocker<R: Rule>(graph: &Graph<R>, node: NodeId, operation: Operation) -> Option<Blocker> {
+    graph.parents(node).find_map(|edge| blocker_of_edge(graph, edge, operation))
+}
+
+fn blocker_of_edge<R: Rule>(
+    graph: &Graph<R>,
+    edge: EdgeId,
+    operation: Operation,
+) -> Option<Blocker> {
+    match graph.parent_of(edge) {
+        Parent::Node(parent) if graph.role(edge).contains(Role::COW) => {
+            let blocked = !operation.is_allowed_on_backing_file();
+            blocked.then(|| Blocker::BackingOf(graph.name(parent).to_owned()))
+        }
+        Parent::Node(_) => None,
+        Parent::Root(root) => match graph.holder(root) {
+            Holder::Job { kind, .. } => Some(Blocker::Job(kind)),
+            Holder::Backend { .. } => None,
+        },
+    }
+}
+
+impl<R: Rule> BlockLayer<R> {
+    /// Requires that nothing blocks the operation on the node.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Busy`].
+    pub fn require_unblocked(&self, node: NodeId, operation: Operation) -> Result<(), Denied> {
+        match blocker(&self.graph, node, operation) {
+            None => Ok(()),
+            Some(blocker) => Err(Denied::Busy { node: self.graph.name(node).to_owned(), blocker }),
+        }
+    }
+
+    /// Requires that only BlockBackends are parents of the node.
+    ///
+    /// Source: `bdrv_is_root_node` in `block.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::NeedRootNode`].
+    pub fn require_root(&self, node: NodeId) -> Result<(), Denied> {
+        let is_backend = |edge| {
+            matches!(self.graph.parent_of(edge), Parent::Root(_)) && !self.graph.stays_at_node(edge)
+        };
+        if self.graph.parents(node).all(is_backend) { Ok(()) } else { Err(Denied::NeedRootNode) }
+    }
+}

@@ -1,0 +1,104 @@
+//! Why a command about nodes or jobs is not carried out.
+
+use blkperm_graph::Refusal;
+
+use crate::blocker::Blocker;
+use crate::status::{Status, Verb};
+
+/// An expected answer: the command is not carried out, and nothing has changed.
+///
+/// Texts in QEMU's words are made from this by `blkperm-qmp`; the [`Display`](std::fmt::Display)
+/// here is the library's own.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Denied {
+    /// The name is not one that users may give to a node.
+    #[error("'{0}' is not a valid node name")]
+    InvalidNodeName(String),
+    /// A node of that name exists.
+    #[error("a node '{0}' exists")]
+    DuplicateNodeName(String),
+    /// The name is longer than [`MAX_NODE_NAME`](crate::MAX_NODE_NAME).
+    #[error("node name '{0}' is too long")]
+    NodeNameTooLong(String),
+    /// The id is not one that users may give to a job.
+    #[error("'{0}' is not a valid job id")]
+    InvalidJobId(String),
+    /// A job of that id exists.
+    #[error("a job '{0}' exists")]
+    JobIdInUse(String),
+    /// The speed is negative.
+    #[error("a speed is not negative")]
+    NegativeSpeed,
+    /// The node has parents that are not BlockBackends.
+    #[error("the node has other parents than BlockBackends")]
+    NeedRootNode,
+    /// An edge into the node forbids the operation.
+    #[error("node '{node}' is in use")]
+    Busy {
+        /// The node's name.
+        node: String,
+        /// What forbids it.
+        blocker: Blocker,
+    },
+    /// Source and target of a mirror are one node.
+    #[error("a node cannot be mirrored into itself")]
+    MirrorIntoItself,
+    /// The target of a mirror is a filter on top of a node of the source's chain.
+    #[error("the target filters a node of the source's chain")]
+    TargetFiltersChain,
+    /// Putting the target of a mirror in the place of that node might change what is read there.
+    #[error("'{replaced}' cannot be replaced by a mirror of '{source_node}'")]
+    CannotReplace {
+        /// The name of the node to be replaced.
+        replaced: String,
+        /// The name of the mirror's source.
+        source_node: String,
+    },
+    /// The graph refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The job's status does not allow the verb.
+    #[error("job '{job}' is {status}: it cannot {verb}")]
+    WrongStatus {
+        /// The job's id.
+        job: String,
+        /// Its status.
+        status: Status,
+        /// What was asked of it.
+        verb: Verb,
+    },
+    /// The job is being cancelled, or is of a type that ends by itself.
+    #[error("job '{0}' cannot be completed")]
+    CannotComplete(String),
+    /// The user has paused the job before.
+    #[error("the job is paused already")]
+    AlreadyPaused,
+    /// The user has not paused the job.
+    #[error("the job is not paused")]
+    NotPaused,
+}
+
+/// A step that QEMU assumes to succeed was refused: QEMU's process ends there.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("QEMU would abort: {refusal}")]
+pub struct Abort {
+    /// The refusal.
+    pub refusal: Refusal,
+}
+
+/// Why a command or a job's step did not succeed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Failure {
+    /// It was not carried out, and nothing has changed.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The process is over.
+    #[error(transparent)]
+    Abort(#[from] Abort),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure::Denied(Denied::Refused(refusal))
+    }
+}

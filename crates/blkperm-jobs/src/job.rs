@@ -1,0 +1,148 @@
+//! A block job: what all types have in common.
+
+use blkperm_graph::{NodeId, Owner, RootId};
+
+use crate::commit::Commit;
+use crate::event::{JobError, Progress};
+use crate::mirror::Mirror;
+use crate::status::Status;
+
+/// What every block job is given when it is made.
+#[derive(Clone, Debug)]
+pub struct JobOptions {
+    /// The job's id.
+    pub id: String,
+    /// The most bytes per second; 0 for no limit.
+    pub speed: i64,
+    /// Whether the job finalizes itself.
+    pub auto_finalize: bool,
+    /// Whether the job goes away when it is concluded.
+    pub auto_dismiss: bool,
+    /// The name of the node that the job puts into the graph; made up when absent.
+    pub filter_node_name: Option<String>,
+}
+
+impl JobOptions {
+    /// A job of that id with QEMU's defaults.
+    pub fn new(id: impl Into<String>) -> JobOptions {
+        JobOptions {
+            id: id.into(),
+            speed: 0,
+            auto_finalize: true,
+            auto_dismiss: true,
+            filter_node_name: None,
+        }
+    }
+}
+
+/// What a job is doing, by its type.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    Mirror(Mirror),
+    Commit(Commit),
+}
+
+/// How a job has been asked to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    /// By `complete`: with all its effects.
+    Complete,
+    /// By a graceful `cancel` of a job that is ready: without taking the source's place.
+    Graceful,
+    /// By a forced `cancel`.
+    Forced,
+}
+
+/// A block job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub(crate) id: String,
+    pub(crate) kind: &'static str,
+    pub(crate) status: Status,
+    pub(crate) auto_finalize: bool,
+    pub(crate) auto_dismiss: bool,
+    pub(crate) speed: u64,
+    pub(crate) len: u64,
+    pub(crate) offset: u64,
+    pub(crate) error: Option<JobError>,
+    pub(crate) was_ready: bool,
+    pub(crate) user_paused: bool,
+    /// How many drained sections the job is paused for.
+    pub(crate) drains: u32,
+    pub(crate) ending: Option<Ending>,
+    /// Whether the job can neither complete nor be cancelled as the graph stands.
+    pub(crate) stuck: bool,
+    /// The mark of all that the job puts into the graph.
+    pub(crate) owner: Owner,
+    /// The job itself as a parent of nodes.
+    pub(crate) root: RootId,
+    /// Its BlockBackends.
+    pub(crate) backends: Vec<RootId>,
+    /// The node that it puts into the graph, while it is there.
+    pub(crate) filter: Option<NodeId>,
+    pub(crate) work: Work,
+}
+
+impl Job {
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// QEMU's name of the type, for example `mirror`; an active commit's is `commit`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The status.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether the job finalizes itself.
+    pub fn auto_finalize(&self) -> bool {
+        self.auto_finalize
+    }
+
+    /// Whether the job goes away when it is concluded.
+    pub fn auto_dismiss(&self) -> bool {
+        self.auto_dismiss
+    }
+
+    /// Why the job failed, if it did.
+    pub fn error(&self) -> Option<JobError> {
+        self.error
+    }
+
+    /// Whether the mirror driver is at work: a mirror, or an active commit.
+    pub fn is_mirror(&self) -> bool {
+        matches!(self.work, Work::Mirror(_))
+    }
+
+    /// Whether the job has become ready, whatever has come of it since.
+    pub fn was_ready(&self) -> bool {
+        self.was_ready
+    }
+
+    /// Whether the user has paused the job.
+    pub fn is_paused(&self) -> bool {
+        matches!(self.status, Status::Paused | Status::Standby)
+    }
+
+    /// Whether the job can neither complete nor be cancelled as the graph stands; it tries again
+    /// whenever jobs run.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    /// How far the job is.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            job: self.id.clone(),
+            kind: self.kind,
+            len: self.len,
+            offset: self.offset,
+            speed: self.speed,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The block layer of one process: the graph and the jobs on it.
+
+use blkperm_graph::{Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, RootId, Rule, State};
+
+use crate::denied::{Abort, Denied};
+use crate::event::Event;
+use crate::exit::{Completion, detach_all};
+use crate::filter::{FILTERED, MIRROR_TOP_STOPPING};
+use crate::job::{Job, JobOptions, Work};
+use crate::name::{NodeNames, is_wellformed};
+use crate::status::Status;
+
+/// A block graph under the rule `R`, and the jobs on it.
+///
+/// Nothing happens by itself: verbs and starts act at once, [`BlockLayer::run_jobs`] lets every job
+/// go on until none moves by itself.
+#[derive(Clone, Debug)]
+pub struct BlockLayer<R: Rule> {
+    /// The graph. Nodes and edges that are not a job's may be changed freely.
+    pub graph: Graph<R>,
+    /// How names are made up for nodes.
+    pub names: NodeNames,
+    pub(crate) completion: Completion,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// What is needed to create a job.
+pub(crate) struct NewJob {
+    pub(crate) kind: &'static str,
+    pub(crate) owner: Owner,
+    pub(crate) filter: Option<NodeId>,
+    pub(crate) main_node: NodeId,
+    pub(crate) main_demand: Demand,
+    pub(crate) work: Work,
+}
+
+impl<R: Rule> BlockLayer<R> {
+    /// An empty block layer.
+    pub fn new(rule: R, completion: Completion) -> BlockLayer<R> {
+        BlockLayer {
+            graph: Graph::new(rule),
+            names: NodeNames::default(),
+            completion,
+            jobs: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The jobs, oldest first.
+    pub fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    /// The job with that id.
+    pub fn job(&self, id: &str) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.id == id)
+    }
+
+    /// The job that is the given parent of nodes.
+    pub fn job_of_root(&self, root: RootId) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.root == root)
+    }
+
+    /// The events since this was last asked.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Makes a node read-only or read-write.
+    ///
+    /// # Errors
+    ///
+    /// The refusal; the node is then as before.
+    pub fn set_read_only(&mut self, node: NodeId, read_only: bool) -> Result<(), Denied> {
+        let mut state = self.graph.state(node);
+        if state.contains(State::READ_ONLY) == read_only {
+            return Ok(());
+        }
+        state.set(State::READ_ONLY, read_only);
+        self.drained(&[node], |layer| {
+            layer.drain_all();
+            layer.graph.transact(|change| {
+                change.set_state(node, state);
+                Ok(())
+            })
+        })?;
+        Ok(())
+    }
+
+    /// Lets go of a node once, as [`Graph::release`] does.
+    pub fn release(&mut self, node: NodeId) {
+        let gone = self.graph.release(node);
+        (0..gone).for_each(|_| self.drain_all());
+    }
+
+    /// Adds the node `new` under the name `given`, or one made up, as a filter above `below`: all
+    /// of its parents but jobs move up to the filter.
+    ///
+    /// Source: `bdrv_append` in `block.c`, QEMU 10.0.
+    pub(crate) fn add_filter(
+        &mut self,
+        given: Option<&str>,
+        new: NewNode<'_>,
+        below: NodeId,
+    ) -> Result<NodeId, Denied> {
+        let name = self.names.choose(&self.graph, given).inspect_err(|_| self.drain_all())?;
+        let filter = self.graph.add_node(NewNode { name: &name, ..new });
+        let inserted = self.drained(&[below], |layer| {
+            layer.drain_all();
+            layer.graph.transact(|change| {
+                change.attach(filter, below, "backing", FILTERED)?;
+                change.replace(below, filter)
+            })
+        });
+        match inserted {
+            Ok(()) => Ok(filter),
+            Err(refusal) => {
+                self.release(filter);
+                Err(Denied::Refused(refusal))
+            }
+        }
+    }
+
+    /// Takes out the filter of a job that does not start.
+    pub(crate) fn drop_filter(&mut self, filter: NodeId) -> Result<(), Abort> {
+        let edge = self.graph.filtered_edge(filter).expect("a filter has a child");
+        let below = self.graph.child_of(edge);
+        let dropped = self.drained(&[filter, below], |layer| {
+            layer.drain_all();
+            layer.graph.transact(|change| {
+                change.set_driver(filter, &MIRROR_TOP_STOPPING);
+                change.replace(filter, below)
+            })
+        });
+        dropped.map_err(|refusal| Abort { refusal })?;
+        self.release(filter);
+        Ok(())
+    }
+
+    /// Makes a job with its edge to the main node. It runs only from
+    /// [`start_job`](Self::start_job) on.
+    ///
+    /// Source: `block_job_create` in `blockjob.c`, QEMU 10.0.
+    pub(crate) fn create_job(&mut self, options: &JobOptions, new: NewJob) -> Result<Job, Denied> {
+        let id = &options.id;
+        self.drain_all();
+        if !is_wellformed(id) {
+            return Err(Denied::InvalidJobId(id.clone()));
+        }
+        if self.job(id).is_some() {
+            return Err(Denied::JobIdInUse(id.clone()));
+        }
+        let holder = Holder::Job { kind: new.kind, id: id.clone() };
+        let mut job = Job {
+            id: id.clone(),
+            kind: new.kind,
+            status: Status::Created,
+            auto_finalize: options.auto_finalize,
+            auto_dismiss: options.auto_dismiss,
+            speed: 0,
+            len: 0,
+            offset: 0,
+            error: None,
+            was_ready: false,
+            user_paused: false,
+            drains: 0,
+            ending: None,
+            stuck: false,
+            owner: new.owner,
+            root: self.graph.add_root(holder, Some(new.owner)),
+            backends: Vec::new(),
+            filter: new.filter,
+            work: new.work,
+        };
+        self.events.push(Event::StatusChange { job: id.clone(), status: Status::Created });
+        let attached = self.add_job_edge(&job, new.main_node, "main node", new.main_demand);
+        let speed =
+            attached.and_then(|_| u64::try_from(options.speed).map_err(|_| Denied::NegativeSpeed));
+        match speed {
+            Ok(speed) => Ok(Job { speed, ..job }),
+            Err(denied) => {
+                self.forget(&mut job);
+                Err(denied)
+            }
+        }
+    }
+
+    /// Adds an edge from the job itself.
+    ///
+    /// Source: `block_job_add_bdrv` in `blockjob.c`, QEMU 10.0.
+    pub(crate) fn add_job_edge(
+        &mut self,
+        job: &Job,
+        child: NodeId,
+        name: &str,
+        demand: Demand,
+    ) -> Result<EdgeId, Denied> {
+        let root = job.root;
+        Ok(self.graph.transact(|change| change.attach_root(root, child, name, demand))?)
+    }
+
+    /// Adds a BlockBackend of the job's on `child`.
+    pub(crate) fn add_backend(
+        &mut self,
+        job: &mut Job,
+        purpose: String,
+        child: NodeId,
+        demand: Demand,
+    ) -> Result<(), Denied> {
+        let backend = self.graph.add_root(Holder::Backend { purpose }, Some(job.owner));
+        self.drain_all();
+        match self.graph.transact(|change| change.attach_root(backend, child, "root", demand)) {
+            Ok(_) => {
+                job.backends.push(backend);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.graph.remove_root(backend);
+                Err(Denied::Refused(refusal))
+            }
+        }
+    }
+
+    /// Freezes the edges, so that nobody but the job changes its chain.
+    pub(crate) fn freeze(&mut self, edges: &[EdgeId]) -> Result<(), Denied> {
+        Ok(self.graph.transact(|change| {
+            edges.iter().for_each(|&edge| change.set_frozen(edge, true));
+            Ok(())
+        })?)
+    }
+
+    /// Lets a job run that was created and has all its edges.
+    pub(crate) fn start_job(&mut self, mut job: Job) {
+        self.set_status(&mut job, Status::Running);
+        self.jobs.push(job);
+    }
+
+    /// Takes back all that a job that does not start has put into the graph.
+    pub(crate) fn undo_start(&mut self, mut job: Job) -> Result<(), Abort> {
+        for backend in std::mem::take(&mut job.backends) {
+            self.remove_backend(backend);
+        }
+        self.forget(&mut job);
+        job.filter.map_or(Ok(()), |filter| self.drop_filter(filter))
+    }
+
+    /// Removes a job from the world, with the edges that it still has.
+    pub(crate) fn forget(&mut self, job: &mut Job) {
+        self.remove_root(job.root);
+        self.set_status(job, Status::Null);
+        self.drain_all();
+    }
+
+    /// Removes a BlockBackend, with its edge if it has one.
+    pub fn remove_backend(&mut self, backend: RootId) {
+        self.drain_backend(backend);
+        self.remove_root(backend);
+    }
+
+    fn remove_root(&mut self, root: RootId) {
+        // Demanding less is never refused.
+        let _ = self.graph.transact(|change| detach_all(change, root));
+        self.graph.remove_root(root);
+    }
+
+    pub(crate) fn set_status(&mut self, job: &mut Job, status: Status) {
+        job.status = status;
+        self.events.push(Event::StatusChange { job: job.id.clone(), status });
+    }
+}

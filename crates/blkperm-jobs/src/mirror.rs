@@ -1,0 +1,297 @@
+//! The mirror driver: mirror, and active commit.
+
+use blkperm_graph::{Demand, EdgeId, Graph, NewNode, NodeId, Permissions, Rule, State};
+
+use crate::denied::{Denied, Failure};
+use crate::exit::{IfRefused, Pause, Step, detach_all, release_steps, reopen};
+use crate::filter::{MIRROR_TOP, MIRROR_TOP_OF_COMMIT, MIRROR_TOP_STOPPING};
+use crate::job::{Job, JobOptions, Work};
+use crate::layer::{BlockLayer, NewJob};
+
+/// Which data a mirror copies. None of it bears on permissions, but only a node with a backing
+/// file has a top that is less than all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sync {
+    /// All.
+    Full,
+    /// What is not in the backing file.
+    Top,
+    /// Only what is written from now on.
+    None,
+}
+
+/// What a mirror is asked to do.
+#[derive(Clone, Debug)]
+pub struct MirrorOptions {
+    /// What every job is given.
+    pub job: JobOptions,
+    /// The node whose content is mirrored.
+    pub device: NodeId,
+    /// The node to which it is mirrored.
+    pub target: NodeId,
+    /// Which data is copied.
+    pub sync: Sync,
+    /// The node whose place the target takes in the end; the source when absent.
+    pub replaces: Option<NodeId>,
+}
+
+/// A mirror, or an active commit, at work.
+#[derive(Clone, Debug)]
+pub(crate) struct Mirror {
+    pub(crate) source: NodeId,
+    pub(crate) target: NodeId,
+    replaces: Option<NodeId>,
+    is_commit: bool,
+    sync: Sync,
+    /// Whether the target was made read-write for an active commit.
+    base_was_read_only: bool,
+    frozen: Vec<EdgeId>,
+}
+
+/// What tells a mirror from an active commit when the job starts.
+struct Start {
+    source: NodeId,
+    target: NodeId,
+    replaces: Option<NodeId>,
+    is_commit: bool,
+    sync: Sync,
+    base_was_read_only: bool,
+    kind: &'static str,
+}
+
+impl<R: Rule> BlockLayer<R> {
+    /// Starts a mirror. That nothing blocks it is the caller's to check.
+    ///
+    /// Source: `mirror_start` in `block/mirror.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Denied`], with the graph as before; [`Failure::Abort`] when the job's filter could
+    /// not be taken out again after that.
+    pub fn start_mirror(&mut self, options: &MirrorOptions) -> Result<(), Failure> {
+        let MirrorOptions { device, target, replaces, sync, .. } = *options;
+        let is_commit = self.graph.chain_contains(device, target);
+        self.start_mirror_job(
+            &options.job,
+            &Start {
+                source: device,
+                target,
+                replaces,
+                is_commit,
+                sync,
+                base_was_read_only: false,
+                kind: "mirror",
+            },
+        )
+    }
+
+    /// Starts an active commit of `top` into `base`, which is in the chain of `top`.
+    ///
+    /// Source: `commit_active_start` in `block/mirror.c`, QEMU 10.0.
+    pub(crate) fn start_active_commit(
+        &mut self,
+        job: &JobOptions,
+        top: NodeId,
+        base: NodeId,
+    ) -> Result<(), Failure> {
+        let base_was_read_only = self.graph.state(base).contains(State::READ_ONLY);
+        self.set_read_only(base, false)?;
+        let start = Start {
+            source: top,
+            target: base,
+            replaces: None,
+            is_commit: true,
+            sync: Sync::Top,
+            base_was_read_only,
+            kind: "commit",
+        };
+        self.start_mirror_job(job, &start).inspect_err(|_| {
+            // QEMU ignores it when this fails.
+            let _ = self.set_read_only(base, base_was_read_only);
+        })
+    }
+
+    fn start_mirror_job(&mut self, options: &JobOptions, start: &Start) -> Result<(), Failure> {
+        let &Start { source, target, replaces, is_commit, sync, base_was_read_only, kind } = start;
+        if self.graph.skip_filters(source) == self.graph.skip_filters(target) {
+            return Err(Failure::Denied(Denied::MirrorIntoItself));
+        }
+        let owner = self.graph.new_owner();
+        let driver = if is_commit { &MIRROR_TOP_OF_COMMIT } else { &MIRROR_TOP };
+        let filter_name = options.filter_node_name.as_deref();
+        let filter = self.add_filter(
+            filter_name,
+            NewNode {
+                length: self.graph.length(source),
+                owner: Some(owner),
+                ..NewNode::new("", driver)
+            },
+            source,
+        )?;
+        let mut job = match self.create_job(
+            options,
+            NewJob {
+                kind,
+                owner,
+                filter: Some(filter),
+                main_node: filter,
+                main_demand: Demand::from_masks(
+                    Permissions::CONSISTENT_READ,
+                    Permissions::all() - Permissions::RESIZE,
+                ),
+                work: Work::Mirror(Mirror {
+                    source,
+                    target,
+                    replaces,
+                    is_commit,
+                    sync,
+                    base_was_read_only,
+                    frozen: Vec::new(),
+                }),
+            },
+        ) {
+            Ok(job) => job,
+            Err(denied) => {
+                self.drop_filter(filter)?;
+                return Err(Failure::Denied(denied));
+            }
+        };
+        match self.attach_mirror(&mut job, source, target, is_commit) {
+            Ok(frozen) => {
+                if let Work::Mirror(mirror) = &mut job.work {
+                    mirror.frozen = frozen;
+                }
+                self.start_job(job);
+                Ok(())
+            }
+            Err(denied) => {
+                self.undo_start(job)?;
+                Err(Failure::Denied(denied))
+            }
+        }
+    }
+
+    /// Adds the job's edges below its filter and freezes the chain; returns the frozen edges.
+    ///
+    /// Source: `mirror_start_job` in `block/mirror.c`, QEMU 10.0.
+    fn attach_mirror(
+        &mut self,
+        job: &mut Job,
+        source: NodeId,
+        target: NodeId,
+        is_commit: bool,
+    ) -> Result<Vec<EdgeId>, Denied> {
+        use Permissions as P;
+        let filter = job.filter.expect("a mirror has a filter");
+        let target_base = self.graph.skip_filters(target);
+        if target_base != target && self.graph.chain_contains(filter, target_base) && !is_commit {
+            return Err(Denied::TargetFiltersChain);
+        }
+        let mut take = P::WRITE;
+        let mut shared = P::WRITE_UNCHANGED;
+        if is_commit {
+            shared |= P::CONSISTENT_READ | P::WRITE;
+            if self.graph.length(target) < self.graph.length(source) {
+                take |= P::RESIZE;
+            }
+        }
+        let purpose = format!("{} job '{}' writing its target", job.kind, job.id);
+        self.add_backend(job, purpose, target, Demand::from_masks(take, shared))?;
+        self.drain_all();
+        self.add_job_edge(job, source, "source", Demand::unsharing(P::RESIZE))?;
+        self.add_job_edge(job, target, "target", Demand::NONE)?;
+        if !is_commit {
+            return Ok(Vec::new());
+        }
+        for node in self.between(source, target) {
+            let demand = self.intermediate_demand(node, target);
+            self.add_job_edge(job, node, "intermediate node", demand)?;
+        }
+        let frozen = self.graph.chain_edges(filter, target);
+        self.freeze(&frozen)?;
+        Ok(frozen)
+    }
+
+    /// The nodes strictly between `top` and `base` in the chain, from the top down.
+    pub(crate) fn between(&self, top: NodeId, base: NodeId) -> Vec<NodeId> {
+        self.graph.chain(top).skip(1).take_while(|&node| node != base).collect()
+    }
+
+    /// Requires that a mirror of `device` may take the place of `replaced` without changing what is
+    /// read there.
+    ///
+    /// Source: `bdrv_recurse_can_replace` in `block.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::CannotReplace`].
+    pub fn require_replaceable(&self, device: NodeId, replaced: NodeId) -> Result<(), Denied> {
+        let filtered =
+            |&node: &NodeId| self.graph.filtered_edge(node).map(|edge| self.graph.child_of(edge));
+        if std::iter::successors(Some(device), filtered).any(|node| node == replaced) {
+            return Ok(());
+        }
+        Err(Denied::CannotReplace {
+            replaced: self.graph.name(replaced).to_owned(),
+            source_node: self.graph.name(device).to_owned(),
+        })
+    }
+}
+
+/// How the mirror leaves the graph; `completing` when its target takes the source's place.
+///
+/// Source: `mirror_exit_common` in `block/mirror.c`, QEMU 10.0.
+pub(crate) fn exit_steps<R: Rule>(
+    graph: &Graph<R>,
+    job: &Job,
+    mirror: &Mirror,
+    completing: bool,
+) -> Vec<Step<R>> {
+    let filter = job.filter.expect("a mirror that has not left has its filter");
+    let target = mirror.target;
+    let change = || Pause::Change(vec![filter, target]);
+    let is_read_only = |node| graph.state(node).contains(State::READ_ONLY);
+    let mut steps = Vec::from(release_steps(&mirror.frozen, job.backends[0]));
+    steps.push(Step::new(IfRefused::Abort, Pause::None, move |change| {
+        change.set_driver(filter, &MIRROR_TOP_STOPPING);
+        Ok(())
+    }));
+    if completing {
+        let replaced = mirror.replaces.unwrap_or(mirror.source);
+        if is_read_only(replaced) != is_read_only(target) {
+            steps.push(reopen(target, is_read_only(replaced)));
+        }
+        steps.push(Step::new(IfRefused::FailJob, change(), move |change| {
+            change.replace(replaced, target)
+        }));
+    }
+    let root = job.root;
+    steps.push(Step::new(IfRefused::Abort, change(), move |change| detach_all(change, root)));
+    steps.push(Step::new(IfRefused::Abort, change(), move |change| {
+        let edge = change.graph().filtered_edge(filter).expect("a filter has a child");
+        change.replace(filter, change.graph().child_of(edge))
+    }));
+    if mirror.base_was_read_only && !completing {
+        steps.push(reopen(target, true));
+    }
+    steps
+}
+
+impl Mirror {
+    /// How many bytes there are to copy, if no image holds data of its own yet.
+    ///
+    /// Source: `mirror_dirty_init` in `block/mirror.c`, QEMU 10.0.
+    pub(crate) fn len<R: Rule>(&self, graph: &Graph<R>) -> u64 {
+        let has_backing = graph.driver(graph.skip_filters(self.source)).supports_backing;
+        match self.sync {
+            Sync::None => 0,
+            Sync::Top if has_backing || self.is_commit => 0,
+            Sync::Top | Sync::Full => graph.length(self.source),
+        }
+    }
+
+    /// Whether the copy cannot even begin: only the base of an active commit is resized.
+    pub(crate) fn sizes_differ<R: Rule>(&self, graph: &Graph<R>) -> bool {
+        !self.is_commit && graph.length(self.source) != graph.length(self.target)
+    }
+}

@@ -1,0 +1,130 @@
+//! What users ask of jobs.
+
+use blkperm_graph::Rule;
+
+use crate::denied::{Abort, Denied, Failure};
+use crate::event::JobError;
+use crate::job::{Ending, Job};
+use crate::layer::BlockLayer;
+use crate::status::{Status, Verb};
+
+impl<R: Rule> BlockLayer<R> {
+    /// Asks a job that is ready to end with all its effects.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`], and [`Denied::CannotComplete`] when the job is being cancelled.
+    ///
+    /// # Panics
+    ///
+    /// This and the other verbs panic when there is no job of that id.
+    pub fn complete(&mut self, id: &str) -> Result<(), Denied> {
+        let job = self.require(id, Verb::Complete)?;
+        if job.ending == Some(Ending::Forced) {
+            return Err(Denied::CannotComplete(id.to_owned()));
+        }
+        job.ending.get_or_insert(Ending::Complete);
+        Ok(())
+    }
+
+    /// Asks a job to end without effect; one that is ready ends gracefully unless `force`.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`]; [`Failure::Abort`]: the process is over.
+    pub fn cancel(&mut self, id: &str, force: bool) -> Result<(), Failure> {
+        let job = self.require(id, Verb::Cancel)?;
+        if matches!(job.status, Status::Waiting | Status::Pending) {
+            let cancel = |layer: &mut Self, job: &mut Job| layer.fail(job, JobError::Cancelled);
+            return Ok(self.act_on(id, cancel)?);
+        }
+        let graceful = !force && job.is_mirror() && job.status == Status::Ready;
+        job.ending = Some(if graceful { Ending::Graceful } else { Ending::Forced });
+        Ok(())
+    }
+
+    /// Makes the end of a pending job final.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`]; [`Failure::Abort`]: the process is over.
+    pub fn finalize_job(&mut self, id: &str) -> Result<(), Failure> {
+        self.require(id, Verb::Finalize)?;
+        Ok(self.act_on(id, Self::finalize)?)
+    }
+
+    /// Forgets a concluded job.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`].
+    pub fn dismiss(&mut self, id: &str) -> Result<(), Failure> {
+        self.require(id, Verb::Dismiss)?;
+        Ok(self.act_on(id, |layer, job| {
+            layer.forget(job);
+            Ok(())
+        })?)
+    }
+
+    /// Pauses a job until it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`], [`Denied::AlreadyPaused`].
+    pub fn pause(&mut self, id: &str) -> Result<(), Denied> {
+        let job = self.require(id, Verb::Pause)?;
+        if job.user_paused {
+            return Err(Denied::AlreadyPaused);
+        }
+        job.user_paused = true;
+        Ok(())
+    }
+
+    /// Lets a job that the user has paused go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`], [`Denied::NotPaused`].
+    pub fn resume(&mut self, id: &str) -> Result<(), Denied> {
+        let job = self.require(id, Verb::Resume)?;
+        if !job.user_paused {
+            return Err(Denied::NotPaused);
+        }
+        job.user_paused = false;
+        Ok(())
+    }
+
+    /// Changes the speed of a job, in bytes per second; 0 for no limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`], [`Denied::NegativeSpeed`].
+    pub fn set_speed(&mut self, id: &str, speed: i64) -> Result<(), Denied> {
+        let job = self.require(id, Verb::SetSpeed)?;
+        job.speed = u64::try_from(speed).map_err(|_| Denied::NegativeSpeed)?;
+        Ok(())
+    }
+
+    /// The job, when its status allows the verb.
+    fn require(&mut self, id: &str, verb: Verb) -> Result<&mut Job, Denied> {
+        let job = self.jobs.iter_mut().find(|job| job.id == id).expect("there is such a job");
+        if job.status.allows(verb) {
+            return Ok(job);
+        }
+        Err(Denied::WrongStatus { job: id.to_owned(), status: job.status, verb })
+    }
+
+    fn act_on(
+        &mut self,
+        id: &str,
+        act: impl FnOnce(&mut Self, &mut Job) -> Result<(), Abort>,
+    ) -> Result<(), Abort> {
+        let index = self.jobs.iter().position(|job| job.id == id).expect("there is such a job");
+        let job = self.jobs.remove(index);
+        let (job, result) = self.with_job(job, act);
+        if let Some(job) = job {
+            self.jobs.insert(index, job);
+        }
+        result
+    }
+}

@@ -1,0 +1,263 @@
+//! The engine of both experimental rules: every different set of claims is kept once and is worked
+//! out once.
+
+use std::marker::PhantomData;
+
+use blkperm_graph::{Claim, Counts, Demand, Owner, Permissions, Row, RowId, Rows, Rule, Slot};
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use crate::antichain::maximal;
+use crate::excuse::Excuse;
+
+/// What an edge holds: an antichain of claims, by its number.
+///
+/// The numbers below [`Demand::COUNT`] are the demands that nobody owns and that went through
+/// nothing: such an edge is QEMU's two masks. The others are kept by the [`Claimed`] that gave
+/// them out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
+pub struct Hold(u32);
+
+impl Hold {
+    fn plain(demand: Demand) -> Hold {
+        Hold(demand.index() as u32)
+    }
+
+    /// The demand, when nobody owns any of it and none of it went through an owner's filter.
+    fn as_plain(self) -> Option<Demand> {
+        let index = self.0 as usize;
+        (index < Demand::COUNT).then(|| Demand::from_index(index))
+    }
+}
+
+/// The claims of the edges into one node.
+#[derive(Clone, Default, Debug)]
+pub struct Tally {
+    /// The edges that hold plain demands.
+    plain: Counts,
+    /// How many edges hold each of the other holds; most nodes have none.
+    marked: Vec<(Hold, u32)>,
+}
+
+/// A set of claims that is not plain, with its two masks.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Marked {
+    demand: Demand,
+    claims: Box<[Claim]>,
+}
+
+/// What [`Rule::pass`] depends on.
+type Passage = (RowId, Hold, bool, Option<Owner>);
+
+/// A rule under which claims know their owner; `E` says which claims are excused from each other.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed<E: Excuse> {
+    marked: IndexSet<Marked, FxBuildHasher>,
+    joined: FxHashMap<(Hold, Hold), Hold>,
+    passed: FxHashMap<Passage, Hold>,
+    conflicts: FxHashMap<(Hold, Hold), Permissions>,
+    excuse: PhantomData<E>,
+}
+
+impl<E: Excuse> Claimed<E> {
+    fn keep(&mut self, claims: Vec<Claim>) -> Hold {
+        let claims = maximal(claims);
+        let masks = |claims: &[Claim]| {
+            claims.iter().fold(Demand::NONE, |all, claim| all.union(claim.slot.demand()))
+        };
+        let demand = masks(&claims);
+        if claims.iter().all(|claim| claim.owner.is_none() && claim.through.is_empty()) {
+            return Hold::plain(demand);
+        }
+        let (index, _) = self.marked.insert_full(Marked { demand, claims });
+        Hold(u32::try_from(Demand::COUNT + index).expect("fewer than 2^32 sets of claims"))
+    }
+
+    fn marked(&self, hold: Hold) -> &Marked {
+        &self.marked[hold.0 as usize - Demand::COUNT]
+    }
+
+    /// The claims that either holds.
+    fn join(&mut self, a: Hold, b: Hold) -> Hold {
+        if let (Some(a), Some(b)) = (a.as_plain(), b.as_plain()) {
+            return Hold::plain(a.union(b));
+        }
+        if a == b || b == Hold::default() {
+            return a;
+        }
+        if a == Hold::default() {
+            return b;
+        }
+        let key = (a.min(b), a.max(b));
+        if let Some(&joined) = self.joined.get(&key) {
+            return joined;
+        }
+        let mut claims = self.claims(a);
+        claims.extend(self.claims(b));
+        let joined = self.keep(claims);
+        self.joined.insert(key, joined);
+        joined
+    }
+
+    /// What `row` makes of `claims`.
+    ///
+    /// What is constant originates at the node, which owns it if it is an owner's filter; what
+    /// follows from a claim is that claim, passed; what follows from several together has the owner
+    /// that all have, else none, and has gone through what all have.
+    fn derive(row: &Row, claims: &[Claim], attached: bool, filter: Option<Owner>) -> Vec<Claim> {
+        let own = if attached { row.constant.union(row.attached) } else { row.constant };
+        let mut derived: Vec<Claim> =
+            own.slots().map(|slot| Claim::originating(slot, filter)).collect();
+        for claim in claims {
+            let follows = row.follows[claim.slot.index()];
+            derived.extend(follows.slots().map(|slot| claim.passed(slot, filter)));
+        }
+        if let Some((both, made)) = row.together {
+            for common in common_origins(both, claims) {
+                derived.extend(made.slots().map(|slot| common.passed(slot, filter)));
+            }
+        }
+        derived
+    }
+
+    fn excused_in(&self, taker: Hold, unsharer: Hold, permission: Permissions) -> bool {
+        let takes = self.claims(taker);
+        let unshares = self.claims(unsharer);
+        let of = |claims: &[Claim], slot: Demand| -> Vec<Claim> {
+            claims.iter().filter(|claim| claim.slot.demand() == slot).cloned().collect()
+        };
+        let unshares = of(&unshares, Demand::unsharing(permission));
+        let takes = of(&takes, Demand::taking(permission));
+        takes.iter().all(|take| unshares.iter().all(|unshare| E::excused(take, unshare)))
+    }
+}
+
+/// One claim for each choice of a claim for each slot of `both`: with the owner that all chosen
+/// have, and gone through what all went through. The claims' own slots mean nothing.
+fn common_origins(both: Demand, claims: &[Claim]) -> Vec<Claim> {
+    let mut chosen: Option<Vec<Claim>> = None;
+    for slot in both.slots() {
+        let of_slot: Vec<&Claim> = claims.iter().filter(|claim| claim.slot == slot).collect();
+        chosen = Some(match chosen {
+            None => of_slot.into_iter().cloned().collect(),
+            Some(chosen) => {
+                let pairs = chosen.iter().flat_map(|a| of_slot.iter().map(move |b| (a, *b)));
+                pairs.map(|(a, b)| common_origin(a, b)).collect()
+            }
+        });
+    }
+    chosen.unwrap_or_default()
+}
+
+fn common_origin(a: &Claim, b: &Claim) -> Claim {
+    Claim {
+        slot: a.slot,
+        owner: a.owner.filter(|_| a.owner == b.owner),
+        through: a.through.iter().copied().filter(|&owner| b.went_through(owner)).collect(),
+    }
+}
+
+impl<E: Excuse> Rule for Claimed<E> {
+    type Hold = Hold;
+    type Tally = Tally;
+    const OWNERSHIP: bool = true;
+
+    fn demand(&self, hold: Hold) -> Demand {
+        hold.as_plain().unwrap_or_else(|| self.marked(hold).demand)
+    }
+
+    fn claims(&self, hold: Hold) -> Vec<Claim> {
+        match hold.as_plain() {
+            Some(plain) => plain.slots().map(|slot: Slot| Claim::originating(slot, None)).collect(),
+            None => self.marked(hold).claims.to_vec(),
+        }
+    }
+
+    fn originate(&mut self, demand: Demand, owner: Option<Owner>) -> Hold {
+        match owner {
+            None => Hold::plain(demand),
+            Some(_) => {
+                self.keep(demand.slots().map(|slot| Claim::originating(slot, owner)).collect())
+            }
+        }
+    }
+
+    fn add(&self, tally: &mut Tally, hold: Hold) {
+        if let Some(plain) = hold.as_plain() {
+            return tally.plain.add(plain);
+        }
+        match tally.marked.iter_mut().find(|(other, _)| *other == hold) {
+            Some((_, count)) => *count += 1,
+            None => tally.marked.push((hold, 1)),
+        }
+    }
+
+    fn remove(&self, tally: &mut Tally, hold: Hold) {
+        if let Some(plain) = hold.as_plain() {
+            return tally.plain.remove(plain);
+        }
+        let Some(place) = tally.marked.iter().position(|(other, _)| *other == hold) else {
+            unreachable!("only what was counted in is counted out");
+        };
+        tally.marked[place].1 -= 1;
+        if tally.marked[place].1 == 0 {
+            tally.marked.swap_remove(place);
+        }
+    }
+
+    fn sum(&mut self, tally: &Tally) -> Hold {
+        let plain = Hold::plain(tally.plain.sum());
+        tally.marked.iter().fold(plain, |sum, &(hold, _)| self.join(sum, hold))
+    }
+
+    fn pass(
+        &mut self,
+        rows: &Rows,
+        row: RowId,
+        sum: Hold,
+        attached: bool,
+        filter: Option<Owner>,
+    ) -> Hold {
+        if let (Some(plain), None) = (sum.as_plain(), filter) {
+            return Hold::plain(rows.evaluate(row, plain, attached));
+        }
+        let key = (row, sum, attached, filter);
+        if let Some(&passed) = self.passed.get(&key) {
+            return passed;
+        }
+        let derived = Self::derive(rows.row(row), &self.claims(sum), attached, filter);
+        let passed = self.keep(derived);
+        self.passed.insert(key, passed);
+        passed
+    }
+
+    fn in_conflict(&mut self, tally: &Tally) -> bool {
+        if tally.plain.in_conflict() {
+            return true;
+        }
+        let marked = &tally.marked;
+        let plain = Hold::plain(tally.plain.sum());
+        marked.iter().enumerate().any(|(place, &(hold, count))| {
+            let with_itself = count > 1 && !self.conflict(hold, hold).is_empty();
+            let later = marked[place + 1..].iter().map(|&(other, _)| other);
+            with_itself
+                || later.chain([plain]).any(|other| {
+                    !self.conflict(hold, other).is_empty() || !self.conflict(other, hold).is_empty()
+                })
+        })
+    }
+
+    fn conflict(&mut self, taker: Hold, unsharer: Hold) -> Permissions {
+        let both = self.demand(taker).take() & self.demand(unsharer).unshare();
+        // What nobody owns and went through nothing is never excused.
+        if both.is_empty() || taker.as_plain().is_some() || unsharer.as_plain().is_some() {
+            return both;
+        }
+        if let Some(&known) = self.conflicts.get(&(taker, unsharer)) {
+            return known;
+        }
+        let conflict = both.iter().filter(|&one| !self.excused_in(taker, unsharer, one)).collect();
+        self.conflicts.insert((taker, unsharer), conflict);
+        conflict
+    }
+}

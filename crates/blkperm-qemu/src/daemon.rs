@@ -1,0 +1,199 @@
+//! A real `qemu-storage-daemon` as an endpoint.
+
+use crate::connection::Connection;
+use crate::process::{self, Process};
+use crate::settling::{Motion, QUIET, motion};
+use crate::{Error, Programs, Version, death};
+use blkperm_qmp::play::{Endpoint, EndpointError, Stop};
+use blkperm_qmp::scenario::Image;
+use blkperm_qmp::transcript::{Death, Event, Reply};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything may take, unless [`Daemon::start_with_patience`] says otherwise.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `qemu-storage-daemon` in a temporary directory of its own, with real images.
+///
+/// Both the process and the directory end with this value.
+#[derive(Debug)]
+pub struct Daemon {
+    // In the order in which they are dropped: the directory must outlive the process.
+    process: Process,
+    connection: Connection,
+    fate: Fate,
+    version: Version,
+    programs: Programs,
+    patience: Duration,
+    directory: TempDir,
+}
+
+#[derive(Debug)]
+enum Fate {
+    Alive,
+    Died(Death),
+    Killed,
+}
+
+impl Daemon {
+    /// Starts a daemon.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not start, or does not greet as QMP does.
+    pub fn start(programs: &Programs) -> Result<Daemon, Error> {
+        Daemon::start_with_patience(programs, PATIENCE)
+    }
+
+    /// Starts a daemon that is killed when one command, or the jobs that follow from it, take
+    /// longer than `patience`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Daemon::start`].
+    pub fn start_with_patience(programs: &Programs, patience: Duration) -> Result<Daemon, Error> {
+        let directory = tempfile::Builder::new().prefix("blkperm-").tempdir();
+        let directory = directory.map_err(Error::io("make a temporary directory"))?;
+        let images = images(directory.path());
+        fs::create_dir(&images).map_err(Error::io("make a directory for images"))?;
+        let errors = File::create(errors(directory.path())).map_err(Error::io("make a file"))?;
+
+        let arguments = ["--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp"];
+        let (process, socket) =
+            Process::start(&programs.daemon, &arguments, &images, Some(errors))?;
+        let mut connection = Connection::new(socket, patience, &images.to_string_lossy());
+        let greeting = connection.greeting()?;
+        let Some(version) = greeting.as_ref().and_then(Version::from_greeting) else {
+            let said = fs::read_to_string(self::errors(directory.path())).unwrap_or_default();
+            let said = greeting.map_or(said, |greeting| greeting.to_string());
+            let (program, said) = (programs.daemon.clone(), said.trim().to_owned());
+            return Err(Error::NoGreeting { program, said });
+        };
+        let (fate, programs) = (Fate::Alive, programs.clone());
+        let mut daemon =
+            Daemon { process, connection, fate, version, programs, patience, directory };
+        let capabilities = json!({"execute": "qmp_capabilities"});
+        match daemon.connection.call(&capabilities)? {
+            Some(Reply::Return(_)) => Ok(daemon),
+            reply => Err(Error::NotQmp { text: format!("{reply:?}"), source: None }),
+        }
+    }
+
+    /// QEMU's version.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The directory of the images, in which the daemon runs.
+    pub fn directory(&self) -> PathBuf {
+        images(self.directory.path())
+    }
+
+    /// Carries out a command; a death is remembered, an error ends the daemon.
+    fn call(&mut self, command: &Value) -> Result<Reply, Stop> {
+        match &self.fate {
+            Fate::Alive => {}
+            Fate::Died(death) => return Err(Stop::Died(death.clone())),
+            Fate::Killed => return Err(Error::Killed.into()),
+        }
+        let reply = self.connection.call(command);
+        match reply.and_then(|reply| reply.map_or_else(|| self.die().map(Err), |r| Ok(Ok(r)))) {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(death)) => {
+                self.fate = Fate::Died(death.clone());
+                Err(Stop::Died(death))
+            }
+            Err(error) => Err(self.kill(error)),
+        }
+    }
+
+    /// Collects what a daemon that has closed the connection leaves behind.
+    fn die(&mut self) -> Result<Death, Error> {
+        self.connection.drain()?;
+        let status = self.process.end(self.patience)?;
+        let errors = fs::read(errors(self.directory.path()));
+        let errors = errors.map_err(Error::io("read what the daemon said last"))?;
+        let errors = String::from_utf8_lossy(&errors);
+        let directory = format!("{}/", self.directory().display());
+        let program = self.programs.daemon.file_name().unwrap_or_default().to_string_lossy();
+        Ok(death::death(status, &errors.replace(&directory, ""), &program))
+    }
+
+    fn kill(&mut self, error: Error) -> Stop {
+        self.process.kill();
+        self.fate = Fate::Killed;
+        error.into()
+    }
+
+    fn query(&mut self, query: &str) -> Result<Value, Stop> {
+        match self.call(&json!({"execute": query}))? {
+            Reply::Return(value) => Ok(value),
+            reply => Err(Error::NotQmp { text: reply.to_string(), source: None }.into()),
+        }
+    }
+}
+
+impl Endpoint for Daemon {
+    fn create_image(&mut self, image: &Image) -> Result<(), EndpointError> {
+        let size = image.size.map(|bytes| bytes.to_string());
+        let mut arguments = vec!["create", "-q", "-f", image.format.name()];
+        if let Some(backing) = &image.backing {
+            arguments.extend(["-b", &backing.filename, "-F", backing.format.name()]);
+        }
+        arguments.extend(["--", &image.filename]);
+        arguments.extend(size.as_deref());
+        let (status, message) =
+            process::run(&self.programs.img, &arguments, &self.directory(), self.patience)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::Image { filename: image.filename.clone(), message }.into())
+    }
+
+    fn execute(&mut self, command: &Value) -> Result<Reply, Stop> {
+        self.call(command)
+    }
+
+    fn settle(&mut self) -> Result<(), Stop> {
+        let start = Instant::now();
+        let (mut before, mut since) = ([Value::Null, Value::Null, Value::Null], start);
+        loop {
+            let queries = ["query-jobs", "query-block-jobs", "query-block-exports"];
+            let [jobs, block_jobs, exports] = queries.map(|query| self.query(query));
+            let now = [jobs?, block_jobs?, exports?];
+            let motion = motion(&now[0], &now[1], &now[2]);
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+            match motion {
+                Motion::Still => return Ok(()),
+                Motion::Perhaps if since.elapsed() >= QUIET => return Ok(()),
+                _ if start.elapsed() >= self.patience => {
+                    let jobs = format!("{}, {}", before[1], before[0]);
+                    let after = self.patience;
+                    return Err(self.kill(Error::Unsettled { jobs, after }));
+                }
+                // Only to leave the processor to the daemon; nothing depends on how long.
+                _ => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.connection.take_events()
+    }
+}
+
+/// The daemon runs in a directory below the temporary one, so that no image can be called as the
+/// file of its standard error.
+fn images(directory: &Path) -> PathBuf {
+    directory.join("images")
+}
+
+fn errors(directory: &Path) -> PathBuf {
+    directory.join("stderr")
+}

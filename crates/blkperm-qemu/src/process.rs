@@ -1,0 +1,98 @@
+//! A child process that cannot outlive us.
+
+use crate::Error;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs::File, thread};
+
+/// A running program, killed when dropped, whose standard input and output are one socket: unlike
+/// pipes, a socket has deadlines.
+#[derive(Debug)]
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts `program` in `directory`; its standard error goes to `errors`, or to the socket.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[&str],
+        directory: &Path,
+        errors: Option<File>,
+    ) -> Result<(Process, UnixStream), Error> {
+        let start = || {
+            let (ours, theirs) = UnixStream::pair()?;
+            let errors = match errors {
+                Some(file) => Stdio::from(file),
+                None => socket(&theirs)?,
+            };
+            let child = Command::new(program)
+                .args(arguments)
+                .current_dir(directory)
+                // The reasons of failing system calls come in the user's language otherwise.
+                .env("LC_ALL", "C")
+                .stdin(socket(&theirs)?)
+                .stdout(socket(&theirs)?)
+                .stderr(errors)
+                .spawn()?;
+            Ok((Process(child), ours))
+        };
+        start().map_err(|source| Error::Start { program: program.to_owned(), source })
+    }
+
+    /// Waits for the end of a program that has closed its output, so that it ends any moment.
+    pub(crate) fn end(&mut self, patience: Duration) -> Result<ExitStatus, Error> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.0.try_wait().map_err(Error::io("wait for the program"))? {
+                Some(status) => return Ok(status),
+                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+                None => {
+                    self.kill();
+                    let what = "the end of the program".to_owned();
+                    return Err(Error::Timeout { what, after: patience });
+                }
+            }
+        }
+    }
+
+    /// Kills the program if it still runs.
+    pub(crate) fn kill(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs a program to its end; gives its status, and all that it wrote.
+pub(crate) fn run(
+    program: &Path,
+    arguments: &[&str],
+    directory: &Path,
+    patience: Duration,
+) -> Result<(ExitStatus, String), Error> {
+    let (mut process, mut output) = Process::start(program, arguments, directory, None)?;
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            Error::Timeout { what: format!("'{}'", program.display()), after: patience }
+        }
+        _ => Error::Io { what: format!("read from '{}'", program.display()), source },
+    };
+    output.set_read_timeout(Some(patience)).map_err(failed)?;
+    let mut text = Vec::new();
+    output.read_to_end(&mut text).map_err(failed)?;
+    let status = process.end(patience)?;
+    Ok((status, String::from_utf8_lossy(&text).trim().to_owned()))
+}
+
+fn socket(end: &UnixStream) -> io::Result<Stdio> {
+    Ok(Stdio::from(OwnedFd::from(end.try_clone()?)))
+}

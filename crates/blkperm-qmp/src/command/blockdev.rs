@@ -1,0 +1,161 @@
+//! Arguments of the commands that open and remove nodes.
+//!
+//! A further driver is one struct below [`BlockdevOptions`] and one line in [`DriverOptions`].
+
+mod blkdebug;
+mod driver;
+mod file;
+mod qcow2;
+
+pub use blkdebug::*;
+pub use driver::BlockdevDriver;
+pub use file::*;
+pub use qcow2::*;
+
+use serde::Deserialize;
+
+use super::enums::qapi_enum;
+
+/// The arguments of `blockdev-add`, or a node that is defined within them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename = "union BlockdevOptions")]
+pub struct BlockdevOptions {
+    /// What all nodes have.
+    pub base: BlockdevBase,
+    /// What the driver adds.
+    #[serde(rename = "driver")]
+    pub options: DriverOptions,
+}
+
+/// What all nodes have.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockdevBase {
+    /// The driver.
+    pub driver: BlockdevDriver,
+    /// The name of the node.
+    pub node_name: Option<String>,
+    /// What to do with requests to discard.
+    pub discard: Option<BlockdevDiscardOptions>,
+    /// How to cache.
+    pub cache: Option<BlockdevCacheOptions>,
+    /// Whether the node is active from the beginning; it is by default.
+    pub active: Option<bool>,
+    /// Whether the node is read-only; not by default.
+    pub read_only: Option<bool>,
+    /// Whether the node may become read-only where it cannot be written; not by default.
+    pub auto_read_only: Option<bool>,
+    /// Whether to share the image with everybody; not by default.
+    pub force_share: Option<bool>,
+    /// What to do with zeroes being written.
+    pub detect_zeroes: Option<BlockdevDetectZeroesOptions>,
+}
+
+/// The drivers that are implemented, with their options.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DriverOptions {
+    /// Injects errors, and takes and unshares permissions at will.
+    Blkdebug(Box<BlockdevOptionsBlkdebug>),
+    /// A file of the host.
+    File(BlockdevOptionsFile),
+    /// Nothing, through the host's asynchronous I/O.
+    NullAio(BlockdevOptionsNull),
+    /// Nothing, through coroutines.
+    NullCo(BlockdevOptionsNull),
+    /// QEMU's image format.
+    Qcow2(Box<BlockdevOptionsQcow2>),
+    /// No format, or a part of a node.
+    Raw(BlockdevOptionsRaw),
+}
+
+/// A child: a node by name, or the definition of a new one.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename = "alternate BlockdevRef", rename_all = "kebab-case")]
+pub enum BlockdevRef {
+    /// A new node.
+    #[serde(rename = "object")]
+    Definition(Box<BlockdevOptions>),
+    /// A node that exists.
+    #[serde(rename = "string")]
+    Reference(String),
+}
+
+/// A child that may explicitly be absent.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename = "alternate BlockdevRefOrNull", rename_all = "kebab-case")]
+pub enum BlockdevRefOrNull {
+    /// A new node.
+    #[serde(rename = "object")]
+    Definition(Box<BlockdevOptions>),
+    /// A node that exists, or none if the name is empty.
+    #[serde(rename = "string")]
+    Reference(String),
+    /// None.
+    Null,
+}
+
+qapi_enum! {
+    /// What to do with requests to discard.
+    pub enum BlockdevDiscardOptions {
+        Ignore = "ignore",
+        Unmap = "unmap",
+    }
+}
+
+qapi_enum! {
+    /// What to do with zeroes being written.
+    pub enum BlockdevDetectZeroesOptions {
+        Off = "off",
+        On = "on",
+        Unmap = "unmap",
+    }
+}
+
+/// How to cache.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockdevCacheOptions {
+    /// Whether to bypass the host's cache.
+    pub direct: Option<bool>,
+    /// Whether to ignore requests to flush.
+    pub no_flush: Option<bool>,
+}
+
+/// Options of the drivers `null-co` and `null-aio`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockdevOptionsNull {
+    /// The size in bytes, 1 GiB by default.
+    pub size: Option<i64>,
+    /// Nanoseconds that a request takes.
+    pub latency_ns: Option<u64>,
+    /// Whether reading yields zeroes, or leaves the buffer as it is.
+    pub read_zeroes: Option<bool>,
+}
+
+/// Options of the driver `raw`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct BlockdevOptionsRaw {
+    /// The child.
+    pub file: BlockdevRef,
+    /// Where the node begins in the child.
+    pub offset: Option<i64>,
+    /// The size of the node; up to the end of the child by default.
+    pub size: Option<i64>,
+}
+
+/// The arguments of `blockdev-del`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockdevDel {
+    /// The node.
+    pub node_name: String,
+}
+
+/// The arguments of `query-named-block-nodes`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct QueryNamedBlockNodes {
+    /// Whether to leave out the details of backing images.
+    pub flat: Option<bool>,
+}

@@ -1,0 +1,51 @@
+//! The names of the drivers.
+
+use crate::command::enums::qapi_enum;
+
+qapi_enum! {
+    /// All drivers of the schema, those that are not implemented included.
+    pub enum BlockdevDriver {
+        Blkdebug = "blkdebug",
+        Blklogwrites = "blklogwrites",
+        Blkreplay = "blkreplay",
+        Blkverify = "blkverify",
+        Bochs = "bochs",
+        Cloop = "cloop",
+        Compress = "compress",
+        CopyBeforeWrite = "copy-before-write",
+        CopyOnRead = "copy-on-read",
+        Dmg = "dmg",
+        File = "file",
+        SnapshotAccess = "snapshot-access",
+        Ftp = "ftp",
+        Ftps = "ftps",
+        Gluster = "gluster",
+        HostCdrom = "host_cdrom",
+        HostDevice = "host_device",
+        Http = "http",
+        Https = "https",
+        Iscsi = "iscsi",
+        Luks = "luks",
+        Nbd = "nbd",
+        Nfs = "nfs",
+        NullAio = "null-aio",
+        NullCo = "null-co",
+        Nvme = "nvme",
+        Parallels = "parallels",
+        Preallocate = "preallocate",
+        Qcow = "qcow",
+        Qcow2 = "qcow2",
+        Qed = "qed",
+        Quorum = "quorum",
+        Raw = "raw",
+        Rbd = "rbd",
+        Replication = "replication",
+        Ssh = "ssh",
+        Throttle = "throttle",
+        Vdi = "vdi",
+        Vhdx = "vhdx",
+        Vmdk = "vmdk",
+        Vpc = "vpc",
+        Vvfat = "vvfat",
+    }
+}

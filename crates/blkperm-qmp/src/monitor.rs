@@ -1,0 +1,213 @@
+//! The monitor: carries out commands on a block layer, and answers as QEMU does.
+
+mod answer;
+mod endpoint;
+mod event;
+mod export;
+mod graph_query;
+mod job;
+mod node;
+mod node_query;
+mod open;
+pub mod text;
+
+pub use answer::Failed;
+pub use endpoint::{MonitorEndpoint, death};
+
+use blkperm_graph::{NodeId, Rule};
+use blkperm_jobs::{Abort, BlockLayer, Completion};
+use serde_json::{Map, Value, json};
+
+use crate::command::Command;
+use crate::image::ImageStore;
+use crate::transcript::Event;
+use crate::{CommandError, Phase, QmpError, Request};
+
+use export::Exports;
+use node::NodeDetails;
+
+/// A QMP monitor with its block layer: what a `qemu-storage-daemon` is, as far as its graph goes.
+///
+/// Images are looked at through an [`ImageStore`]; nothing is ever written, served or waited for.
+pub struct Monitor<R: Rule> {
+    layer: BlockLayer<R>,
+    images: Box<dyn ImageStore + Send>,
+    nodes: NodeDetails,
+    exports: Exports,
+    events: Vec<Event>,
+    phase: Phase,
+    quitting: bool,
+}
+
+/// The reply to a request, with the request's `id` if it had one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Response {
+    /// The request's `id`.
+    pub id: Option<Value>,
+    /// What the command returned.
+    pub result: Result<Value, QmpError>,
+}
+
+impl Response {
+    /// The reply as QMP sends it.
+    pub fn to_json(&self) -> Value {
+        let mut reply = Map::new();
+        match &self.result {
+            Ok(value) => reply.insert("return".to_owned(), value.clone()),
+            Err(error) => reply.insert("error".to_owned(), json!(error)),
+        };
+        if let Some(id) = &self.id {
+            reply.insert("id".to_owned(), id.clone());
+        }
+        Value::Object(reply)
+    }
+}
+
+impl<R: Rule> Monitor<R> {
+    /// A monitor with an empty block layer, which finds its images in `images`.
+    pub fn new(
+        rule: R,
+        completion: Completion,
+        images: impl ImageStore + Send + 'static,
+    ) -> Monitor<R> {
+        Monitor {
+            layer: BlockLayer::new(rule, completion),
+            images: Box::new(images),
+            nodes: NodeDetails::default(),
+            exports: Exports::default(),
+            events: Vec::new(),
+            phase: Phase::default(),
+            quitting: false,
+        }
+    }
+
+    /// The block layer.
+    pub fn layer(&self) -> &BlockLayer<R> {
+        &self.layer
+    }
+
+    /// The block layer, for checks of its invariants.
+    pub fn layer_mut(&mut self) -> &mut BlockLayer<R> {
+        &mut self.layer
+    }
+
+    /// Whether `quit` was asked for.
+    pub fn is_quitting(&self) -> bool {
+        self.quitting
+    }
+
+    /// Forgets that capabilities were negotiated, as for a client that connects anew.
+    pub fn reconnect(&mut self) {
+        self.phase = Phase::default();
+    }
+
+    /// Carries out one request, a parsed JSON value.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`] where QEMU's process would end.
+    pub fn respond(&mut self, request: &Value) -> Result<Response, Abort> {
+        let Request { id, command } = Request::parse(request, self.phase);
+        let result = match command {
+            Ok(command) => match self.execute(&command) {
+                Ok(value) => Ok(value),
+                Err(Failed::Error(error)) => Err(error),
+                Err(Failed::Abort(abort)) => return Err(abort),
+            },
+            Err(error) => Err(CommandError::into_qmp(error)),
+        };
+        Ok(Response { id, result })
+    }
+
+    /// Carries out one command.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed::Error`], with which QEMU answers; [`Failed::Abort`] where its process would end.
+    pub fn execute(&mut self, command: &Command) -> Result<Value, Failed> {
+        let result = self.dispatch(command);
+        self.nodes.forget_gone(&self.layer.graph);
+        self.collect_job_events();
+        result
+    }
+
+    /// Lets all jobs run until none moves by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`] where QEMU's process would end.
+    pub fn run_jobs(&mut self) -> Result<(), Abort> {
+        let result = self.layer.run_jobs();
+        self.collect_job_events();
+        result
+    }
+
+    /// The events since this was last asked.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn dispatch(&mut self, command: &Command) -> Result<Value, Failed> {
+        match command {
+            Command::Quit => self.quit(),
+            Command::QmpCapabilities(capabilities) => {
+                self.phase = Phase::negotiated(capabilities);
+                done()
+            }
+            Command::QueryCommands => {
+                let names = Command::NAMES.iter().map(|name| json!({ "name": name }));
+                Ok(names.collect())
+            }
+            Command::QueryVersion => Ok(version()),
+            Command::BlockdevAdd(options) => self.blockdev_add(options),
+            Command::BlockdevDel(arguments) => self.blockdev_del(&arguments.node_name),
+            Command::NbdServerStart(arguments) => self.nbd_server_start(arguments),
+            Command::NbdServerStop => self.nbd_server_stop(),
+            Command::BlockExportAdd(options) => self.block_export_add(options),
+            Command::BlockExportDel(arguments) => self.block_export_del(&arguments.id),
+            Command::QueryBlockExports => Ok(self.query_block_exports()),
+            Command::BlockdevMirror(arguments) => self.blockdev_mirror(arguments),
+            Command::BlockCommit(arguments) => self.block_commit(arguments),
+            Command::QueryJobs => Ok(self.query_jobs()),
+            Command::QueryBlockJobs => Ok(self.query_block_jobs()),
+            Command::QueryBlock => Ok(json!([])),
+            Command::QueryNamedBlockNodes(arguments) => {
+                Ok(self.query_named_block_nodes(arguments.flat.unwrap_or(false)))
+            }
+            Command::XDebugQueryBlockGraph => Ok(self.query_block_graph()),
+            _ => self.job_verb(command),
+        }
+    }
+
+    fn quit(&mut self) -> Result<Value, Failed> {
+        self.quitting = true;
+        done()
+    }
+
+    /// The node of that name, for commands that also take the names of devices.
+    ///
+    /// Source: `bdrv_lookup_bs` in `block.c`, QEMU 10.0.
+    fn look_up(&self, device: &str, node_name: &str) -> Result<NodeId, QmpError> {
+        self.layer.graph.node_by_name(node_name).ok_or_else(|| {
+            QmpError::generic(format!("Cannot find device='{device}' nor node-name='{node_name}'"))
+        })
+    }
+}
+
+/// What a command returns that has nothing to say.
+fn done() -> Result<Value, Failed> {
+    Ok(json!({}))
+}
+
+/// What `query-version` returns, and the greeting says: the version that this follows.
+pub fn version() -> Value {
+    json!({
+        "qemu": {"micro": 2, "minor": 0, "major": 10},
+        "package": concat!("blkperm ", env!("CARGO_PKG_VERSION")),
+    })
+}
+
+/// The greeting with which a monitor meets a client.
+pub fn greeting() -> Value {
+    json!({"QMP": {"version": version(), "capabilities": ["oob"]}})
+}

@@ -1,0 +1,85 @@
+//! What the monitor knows of nodes besides the graph, and `blockdev-del`.
+
+use std::collections::HashMap;
+
+use blkperm_graph::{Graph, NodeId, Parent, Rule};
+use blkperm_jobs::{Denied, Operation, blocker};
+use serde_json::{Map, Value};
+
+use super::{Failed, Monitor, done};
+use crate::command::blockdev::{BlockdevCacheOptions, BlockdevDetectZeroesOptions};
+use crate::image::ImageHeader;
+
+/// What the monitor knows of one node besides the graph.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NodeDetail {
+    /// Whether the user has added the node by name, and so can delete it.
+    pub(super) monitor_owned: bool,
+    /// Of a `file` node: the path.
+    pub(super) filename: Option<String>,
+    /// Of a `file` node: what is in the file.
+    pub(super) header: Option<ImageHeader>,
+    /// The driver's own options that say what the node's content is.
+    pub(super) options: Map<String, Value>,
+    /// Of a qcow2 node: whether its backing file is another than the image names.
+    pub(super) backing_overridden: bool,
+    /// How it was asked to be cached.
+    pub(super) cache: Option<BlockdevCacheOptions>,
+    /// What it was asked to do with zeroes.
+    pub(super) detect_zeroes: Option<BlockdevDetectZeroesOptions>,
+}
+
+/// The details of all nodes that users have added, by node-name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NodeDetails(HashMap<String, NodeDetail>);
+
+impl NodeDetails {
+    /// The details of the node of that name; a job's filter has none.
+    pub(super) fn get(&self, name: &str) -> Option<&NodeDetail> {
+        self.0.get(name)
+    }
+
+    /// The details of the node of that name, to be filled in.
+    pub(super) fn get_mut(&mut self, name: &str) -> &mut NodeDetail {
+        self.0.entry(name.to_owned()).or_default()
+    }
+
+    /// Forgets the details of nodes that are gone.
+    pub(super) fn forget_gone<R: Rule>(&mut self, graph: &Graph<R>) {
+        if self.0.len() > graph.node_count() {
+            self.0.retain(|name, _| graph.node_by_name(name).is_some());
+        }
+    }
+}
+
+impl<R: Rule> Monitor<R> {
+    /// Source: `qmp_blockdev_del` in `blockdev.c`, QEMU 10.0.
+    pub(super) fn blockdev_del(&mut self, name: &str) -> Result<Value, Failed> {
+        let graph = &self.layer.graph;
+        let Some(node) = graph.node_by_name(name) else {
+            let desc = format!("Failed to find node with node-name='{name}'");
+            return Err(Failed::generic(desc));
+        };
+        if self.has_backend(node) {
+            return Err(Failed::generic(format!("Node {name} is in use")));
+        }
+        if let Some(blocker) = blocker(graph, node, Operation::BlockdevDel) {
+            return Err(Denied::Busy { node: name.to_owned(), blocker }.into());
+        }
+        if !self.nodes.get(name).is_some_and(|detail| detail.monitor_owned) {
+            return Err(Failed::generic(format!("Node {name} is not owned by the monitor")));
+        }
+        if graph.parents(node).next().is_some() {
+            return Err(Failed::generic(format!("Block device {name} is in use")));
+        }
+        self.layer.release(node);
+        done()
+    }
+
+    fn has_backend(&self, node: NodeId) -> bool {
+        let graph = &self.layer.graph;
+        graph.parents(node).any(|edge| {
+            matches!(graph.parent_of(edge), Parent::Root(_)) && !graph.stays_at_node(edge)
+        })
+    }
+}

@@ -1,0 +1,262 @@
+//! `blockdev-add`: opens nodes, children first or last as QEMU does, with its checks in its order.
+//!
+//! Source: `bdrv_open_inherit`, `bdrv_open_common`, `bdrv_open_driver` in `block.c` and the drivers'
+//! open functions, QEMU 10.0; the order of checks was found with the daemon.
+
+pub(super) mod backing;
+mod driver;
+
+use blkperm_graph::{Demand, Driver, NewNode, NodeId, Role, Rule, State};
+use serde_json::Value;
+
+use super::node::NodeDetail;
+use super::{Failed, Monitor, done};
+use crate::command::blockdev::{
+    BlockdevBase, BlockdevDetectZeroesOptions, BlockdevDiscardOptions, BlockdevOptions,
+    BlockdevRef, DriverOptions,
+};
+
+/// What a node that is defined within its parent takes over from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Inherited {
+    read_only: bool,
+    force_share: bool,
+    inactive: bool,
+    /// Whether discarding is passed on unless said otherwise.
+    discard: bool,
+}
+
+/// The flags of a node: its own where given, inherited otherwise.
+#[derive(Clone, Copy, Debug)]
+struct Flags {
+    read_only: bool,
+    force_share: bool,
+    inactive: bool,
+}
+
+impl Flags {
+    fn of(base: &BlockdevBase, inherited: Inherited) -> Flags {
+        Flags {
+            read_only: base.read_only.unwrap_or(inherited.read_only),
+            force_share: base.force_share.unwrap_or(inherited.force_share),
+            inactive: base.active.map_or(inherited.inactive, |active| !active),
+        }
+    }
+
+    fn state(self) -> State {
+        let mut state = State::default();
+        state.set(State::READ_ONLY, self.read_only);
+        state.set(State::FORCE_SHARE, self.force_share);
+        state.set(State::INACTIVE, self.inactive);
+        state
+    }
+
+    /// What a child inherits that stores the node's data, or is filtered by it.
+    fn for_storage(self) -> Inherited {
+        Inherited {
+            read_only: self.read_only,
+            force_share: self.force_share,
+            inactive: false,
+            discard: true,
+        }
+    }
+
+    /// What a backing file inherits.
+    fn for_backing(self) -> Inherited {
+        Inherited {
+            read_only: true,
+            force_share: self.force_share,
+            inactive: self.inactive,
+            discard: false,
+        }
+    }
+}
+
+/// A child that has been found or opened but may not have a parent yet.
+#[derive(Clone, Copy, Debug)]
+struct Child {
+    node: NodeId,
+    /// Whether the child was opened for its parent, which alone holds it in the end.
+    is_inline: bool,
+}
+
+impl<R: Rule> Monitor<R> {
+    pub(super) fn blockdev_add(&mut self, options: &BlockdevOptions) -> Result<Value, Failed> {
+        if options.base.node_name.is_none() {
+            let desc = "'node-name' must be specified for the root node";
+            return Err(Failed::generic(desc));
+        }
+        let node = self.open(options, Inherited::default())?;
+        let name = self.layer.graph.name(node).to_owned();
+        self.nodes.get_mut(&name).monitor_owned = true;
+        done()
+    }
+
+    /// Opens a node, which the caller holds once after that.
+    ///
+    /// On failure all that was opened for it is gone again.
+    fn open(&mut self, options: &BlockdevOptions, inherited: Inherited) -> Result<NodeId, Failed> {
+        let flags = Flags::of(&options.base, inherited);
+        // Formats look at their file before anything else.
+        let file = match file_of(&options.options) {
+            Some(file) => {
+                let file = self
+                    .open_child(file, flags.for_storage())
+                    .inspect_err(|_| self.layer.drain_all())?;
+                self.layer.drain_all();
+                Some(file)
+            }
+            None => None,
+        };
+        let opened = check_flags(options, flags, inherited)
+            .map_err(Unopened::Unnamed)
+            .and_then(|()| self.open_named(options, flags, file));
+        if let Some(Child { node, .. }) = file {
+            self.layer.drain(node);
+            self.layer.drain(node);
+            self.layer.drain_all();
+        }
+        let result = match opened {
+            // A node that was never opened closes all the same.
+            Err(Unopened::Unnamed(failed)) => {
+                self.layer.drain_all();
+                Err(failed)
+            }
+            Err(Unopened::Named(node, failed)) => {
+                self.layer.release(node);
+                Err(failed)
+            }
+            Ok(node) => self.finish(node, options, flags),
+        };
+        if let Some(Child { node, is_inline: true }) = file {
+            self.layer.release(node);
+        }
+        result
+    }
+
+    /// Opens a node whose file is there already: gives it its name, and lets its driver open it.
+    fn open_named(
+        &mut self,
+        options: &BlockdevOptions,
+        flags: Flags,
+        file: Option<Child>,
+    ) -> Result<NodeId, Unopened> {
+        let given = options.base.node_name.as_deref();
+        let name = self.layer.names.choose(&self.layer.graph, given)?;
+        let (driver, demand) = driver::table(&options.options);
+        let node = self.layer.graph.add_node(NewNode {
+            state: flags.state(),
+            options: demand,
+            ..NewNode::new(&name, driver)
+        });
+        let detail = self.nodes.get_mut(&name);
+        *detail = NodeDetail::default();
+        detail.cache = options.base.cache.clone();
+        detail.detect_zeroes = options.base.detect_zeroes;
+        match self.open_driver(node, options, flags, file) {
+            Ok(()) => Ok(node),
+            Err(failed) => {
+                self.layer.drain_all();
+                Err(Unopened::Named(node, failed))
+            }
+        }
+    }
+
+    /// What is left when the driver has opened its node.
+    fn finish(
+        &mut self,
+        node: NodeId,
+        options: &BlockdevOptions,
+        flags: Flags,
+    ) -> Result<NodeId, Failed> {
+        let finished = self.open_backing(node, options, flags).and_then(|()| {
+            driver::leftover(options).map_or(Ok(()), |desc| Err(Failed::generic(desc)))
+        });
+        match finished {
+            Ok(()) => Ok(node),
+            Err(failed) => {
+                self.layer.release(node);
+                Err(failed)
+            }
+        }
+    }
+
+    /// Finds a child by its name, or opens it.
+    fn open_child(&mut self, child: &BlockdevRef, inherited: Inherited) -> Result<Child, Failed> {
+        match child {
+            BlockdevRef::Reference(name) => {
+                Ok(Child { node: self.look_up(name, name)?, is_inline: false })
+            }
+            BlockdevRef::Definition(options) => {
+                Ok(Child { node: self.open(options, inherited)?, is_inline: true })
+            }
+        }
+    }
+
+    /// Adds an edge to a child.
+    fn attach(
+        &mut self,
+        parent: NodeId,
+        child: NodeId,
+        name: &str,
+        role: Role,
+    ) -> Result<(), Failed> {
+        self.layer.drain_all();
+        self.layer.graph.transact(|change| change.attach(parent, child, name, role))?;
+        Ok(())
+    }
+}
+
+/// Why a node was not opened.
+enum Unopened {
+    /// It has not even got its name.
+    Unnamed(Failed),
+    /// It has its name and is in the graph.
+    Named(NodeId, Failed),
+}
+
+impl<E: Into<Failed>> From<E> for Unopened {
+    fn from(error: E) -> Unopened {
+        Unopened::Unnamed(error.into())
+    }
+}
+
+/// The child that a format driver opens before its own node has a name.
+fn file_of(options: &DriverOptions) -> Option<&BlockdevRef> {
+    match options {
+        DriverOptions::Raw(raw) => Some(&raw.file),
+        DriverOptions::Qcow2(qcow2) => Some(&qcow2.file),
+        DriverOptions::Blkdebug(_)
+        | DriverOptions::File(_)
+        | DriverOptions::NullAio(_)
+        | DriverOptions::NullCo(_) => None,
+    }
+}
+
+/// The checks that come before the node's name.
+fn check_flags(
+    options: &BlockdevOptions,
+    flags: Flags,
+    inherited: Inherited,
+) -> Result<(), Failed> {
+    if flags.force_share && !flags.read_only {
+        let desc = "force-share=on can only be used with read-only images";
+        return Err(Failed::generic(desc));
+    }
+    if matches!(&options.options, DriverOptions::File(file) if file.filename.is_empty()) {
+        return Err(Failed::generic("The 'file' block driver requires a file name"));
+    }
+    let discards = match options.base.discard {
+        Some(discard) => discard == BlockdevDiscardOptions::Unmap,
+        None => inherited.discard,
+    };
+    if options.base.detect_zeroes == Some(BlockdevDetectZeroesOptions::Unmap) && !discards {
+        let desc = "setting detect-zeroes to unmap is not allowed without setting discard \
+                    operation to unmap";
+        return Err(Failed::generic(desc));
+    }
+    Ok(())
+}
+
+/// A driver's table, and what the node's options demand of its main child.
+type Table = (&'static Driver, Demand);

@@ -1,0 +1,84 @@
+//! Opening backing files: those that are given, and those that an image names.
+
+use blkperm_graph::{NodeId, Role, Rule};
+use serde_json::{Map, Value, json};
+
+use super::Flags;
+use crate::command::blockdev::{
+    BlockdevOptions, BlockdevOptionsQcow2, BlockdevRef, BlockdevRefOrNull, DriverOptions,
+};
+use crate::image::ImageFormat;
+use crate::monitor::{Failed, Monitor};
+use crate::qapi;
+
+impl<R: Rule> Monitor<R> {
+    /// Opens and attaches the backing file of a node that is otherwise open; on failure the node is
+    /// gone.
+    ///
+    /// Source: `bdrv_open_backing_file` in `block.c`, QEMU 10.0.
+    pub(super) fn open_backing(
+        &mut self,
+        node: NodeId,
+        options: &BlockdevOptions,
+        flags: Flags,
+    ) -> Result<(), Failed> {
+        let DriverOptions::Qcow2(qcow2) = &options.options else { return Ok(()) };
+        let Some(backing) = self.backing_of(node, qcow2) else { return Ok(()) };
+        let child =
+            self.open_child(&backing, flags.for_backing()).map_err(|failed| match failed {
+                Failed::Error(error) => {
+                    Failed::generic(format!("Could not open backing file: {error}"))
+                }
+                abort @ Failed::Abort(_) => abort,
+            })?;
+        let attached = self.attach(node, child.node, "backing", Role::COW);
+        if child.is_inline {
+            self.layer.release(child.node);
+        }
+        attached
+    }
+
+    /// The backing file that the node is to have: the given one, or the one that its image names.
+    fn backing_of(&mut self, node: NodeId, qcow2: &BlockdevOptionsQcow2) -> Option<BlockdevRef> {
+        let graph = &self.layer.graph;
+        let file = graph.child_of(graph.child_edge(node, "file")?);
+        let named = self
+            .qcow2_header(file)
+            .and_then(|header| Some((header.backing_file.clone()?, header.backing_format.clone())));
+        let overlay = self.filename(file);
+        let name = graph.name(node).to_owned();
+        self.nodes.get_mut(&name).backing_overridden = qcow2.backing.is_some() && named.is_some();
+        match &qcow2.backing {
+            Some(BlockdevRefOrNull::Null) => None,
+            Some(BlockdevRefOrNull::Reference(name)) if name.is_empty() => None,
+            Some(BlockdevRefOrNull::Reference(name)) => Some(BlockdevRef::Reference(name.clone())),
+            Some(BlockdevRefOrNull::Definition(options)) => {
+                Some(BlockdevRef::Definition(options.clone()))
+            }
+            None => {
+                let (backing, format) = named?;
+                let filename = relative_to(&overlay, &backing);
+                let definition = self.image_definition(&filename, format.as_deref());
+                let options = qapi::from_arguments::<BlockdevOptions>(&definition);
+                options.ok().map(|options| BlockdevRef::Definition(Box::new(options)))
+            }
+        }
+    }
+
+    /// The definition of a node for an image file, as a header names it.
+    fn image_definition(&self, filename: &str, format: Option<&str>) -> Map<String, Value> {
+        let probed =
+            || self.images.probe(filename).map_or(ImageFormat::Raw, |header| header.format);
+        let format = format.map_or_else(|| probed().name().to_owned(), str::to_owned);
+        let file = json!({"driver": "file", "filename": filename});
+        Map::from_iter([("driver".to_owned(), json!(format)), ("file".to_owned(), file)])
+    }
+}
+
+/// A file name that is found in an image, seen from where the image is.
+pub(in crate::monitor) fn relative_to(overlay: &str, backing: &str) -> String {
+    match overlay.rsplit_once('/') {
+        Some((folder, _)) if !backing.starts_with('/') => format!("{folder}/{backing}"),
+        _ => backing.to_owned(),
+    }
+}

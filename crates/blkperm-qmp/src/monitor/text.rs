@@ -1,0 +1,111 @@
+//! QEMU's wording of refusals. Nothing else in the workspace writes these texts.
+
+use blkperm_graph::{Conflict, Fault, Holder, ParentName, Party, Permissions, Refusal};
+use blkperm_jobs::{Blocker, Denied, JobError};
+
+use crate::QmpError;
+
+/// The error with which QEMU answers when something is not carried out.
+pub fn denied(denied: &Denied) -> QmpError {
+    QmpError::generic(match denied {
+        Denied::InvalidNodeName(name) => format!("Invalid node-name: '{name}'"),
+        Denied::DuplicateNodeName(name) => format!("Duplicate nodes with node-name='{name}'"),
+        Denied::NodeNameTooLong(_) => "Node name too long".to_owned(),
+        Denied::InvalidJobId(id) => format!("Invalid job ID '{id}'"),
+        Denied::JobIdInUse(id) => format!("Job ID '{id}' already in use"),
+        Denied::NegativeSpeed => "Parameter 'speed' expects a non-negative value".to_owned(),
+        Denied::NeedRootNode => "Need a root block node".to_owned(),
+        Denied::Busy { node, blocker } => format!("Node '{node}' is busy: {}", reason(blocker)),
+        Denied::MirrorIntoItself => "Can't mirror node into itself".to_owned(),
+        Denied::TargetFiltersChain => {
+            "Cannot mirror to a filter on top of a node in the source's backing chain".to_owned()
+        }
+        Denied::CannotReplace { replaced, source_node } => format!(
+            "Cannot replace '{replaced}' by a node mirrored from '{source_node}', because it \
+             cannot be guaranteed that doing so would not lead to an abrupt change of visible data"
+        ),
+        Denied::Refused(refusal) => refused(refusal),
+        Denied::WrongStatus { job, status, verb } => {
+            format!("Job '{job}' in state '{status}' cannot accept command verb '{verb}'")
+        }
+        Denied::CannotComplete(job) => {
+            format!("The active block job '{job}' cannot be completed")
+        }
+        Denied::AlreadyPaused => "Job is already paused".to_owned(),
+        Denied::NotPaused => "Can't resume a job that was not paused".to_owned(),
+    })
+}
+
+fn reason(blocker: &Blocker) -> String {
+    match blocker {
+        Blocker::BackingOf(parent) => format!("node is used as backing hd of '{parent}'"),
+        Blocker::Job(kind) => format!("block device is in use by block job: {kind}"),
+    }
+}
+
+/// The text with which QEMU refuses a change of the graph.
+pub fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Permissions(faults) => faulty(&faults[0]),
+        Refusal::Cycle { parent, child, edge } => {
+            format!("Making '{child}' a {edge} child of '{parent}' would create a cycle")
+        }
+        Refusal::Frozen { edge, child } => format!("Cannot change '{edge}' link to '{child}'"),
+        Refusal::InactiveChild { parent, child, edge } => {
+            format!("Inactive '{child}' can't be a {edge} child of active '{parent}'")
+        }
+        Refusal::InactiveNode { permissions } => {
+            format!("Permission '{}' unavailable on inactive node", names(*permissions))
+        }
+    }
+}
+
+fn faulty(fault: &Fault) -> String {
+    match fault {
+        Fault::Conflict(conflict) => conflicting(conflict),
+        Fault::ReadOnly { node, was_writable: true } => {
+            format!("Read-only block node '{node}' cannot support read-write users")
+        }
+        Fault::ReadOnly { .. } => "Block node is read-only".to_owned(),
+        Fault::Unaligned { .. } => "Cannot get 'write' permission without 'resize': Image size is \
+                                    not a multiple of request alignment"
+            .to_owned(),
+    }
+}
+
+fn conflicting(conflict: &Conflict) -> String {
+    let Conflict { node, permissions, requirer, unsharer } = conflict;
+    let user = |party: &Party| {
+        format!("{} (uses node '{node}' as '{}' child)", parent(&party.parent), party.edge)
+    };
+    format!(
+        "Permission conflict on node '{node}': permissions '{}' are both required by {} and \
+         unshared by {}.",
+        names(*permissions),
+        user(requirer),
+        user(unsharer),
+    )
+}
+
+fn parent(parent: &ParentName) -> String {
+    match parent {
+        ParentName::Node(name) => format!("node '{name}'"),
+        ParentName::Root(Holder::Job { kind, id }) => format!("{kind} job '{id}'"),
+        ParentName::Root(Holder::Backend { .. }) => "an unnamed block device".to_owned(),
+    }
+}
+
+fn names(permissions: Permissions) -> String {
+    let names: Vec<String> =
+        permissions.iter().map(|one| one.qmp_name().replace('-', " ")).collect();
+    names.join(", ")
+}
+
+/// The text with which QEMU says why a job failed.
+pub fn job_error(error: JobError) -> &'static str {
+    match error {
+        JobError::NotPermitted => "Operation not permitted",
+        JobError::Cancelled => "Operation canceled",
+        JobError::DifferentSizes => "Source and target image have different sizes",
+    }
+}

@@ -70,6 +70,9 @@ pub enum Denied {
     /// The job is being cancelled, or is of a type that ends by itself.
     #[error("job '{0}' cannot be completed")]
     CannotComplete(String),
+    /// The user has paused the job, which only a forced cancel overcomes.
+    #[error("job '{0}' is paused: resume it, or cancel it by force")]
+    Paused(String),
     /// The user has paused the job before.
     #[error("the job is paused already")]
     AlreadyPaused,

@@ -13,12 +13,16 @@ use crate::event::Event;
 use crate::layer::BlockLayer;
 use crate::status::Status;
 
+/// The jobs that a drained section has paused, by their own parent of nodes.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Drained(Vec<RootId>);
+
 impl<R: Rule> BlockLayer<R> {
     /// Pauses every job for a moment, as each change of the graph does.
     pub fn drain_all(&mut self) {
-        let all: Vec<usize> = (0..self.jobs.len()).collect();
-        self.begin_drain(&all);
-        self.end_drain(&all);
+        let all = self.jobs.iter().map(|job| job.root).collect();
+        let drained = self.begin_pause(all);
+        self.end_drain(&drained);
     }
 
     /// Pauses the jobs that use a node or what lies above it, for a moment.
@@ -28,12 +32,29 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Does something while the jobs are paused that use one of the nodes, or what lies above them.
     pub fn drained<T>(&mut self, nodes: &[NodeId], act: impl FnOnce(&mut Self) -> T) -> T {
-        let users = self.users(nodes);
-        self.begin_drain(&users);
-        // Jobs neither come nor go while others are paused for them.
+        let drained = self.begin_drain(nodes);
         let result = act(self);
-        self.end_drain(&users);
+        self.end_drain(&drained);
         result
+    }
+
+    /// Pauses the jobs that use one of the nodes, or what lies above them, until
+    /// [`end_drain`](Self::end_drain).
+    pub(crate) fn begin_drain(&mut self, nodes: &[NodeId]) -> Drained {
+        let users = self.users(nodes);
+        self.begin_pause(users)
+    }
+
+    /// Lets the jobs of a drained section go on; those that are gone since are not missed.
+    pub(crate) fn end_drain(&mut self, drained: &Drained) {
+        for place in 0..self.jobs.len() {
+            if drained.0.contains(&self.jobs[place].root) {
+                self.jobs[place].drains -= 1;
+                if self.jobs[place].drains == 0 {
+                    self.report_pause(place, Status::Running, Status::Ready);
+                }
+            }
+        }
     }
 
     /// Pauses jobs as when a BlockBackend goes that has an edge.
@@ -46,8 +67,8 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    /// The jobs, by their place, that have an edge to one of the nodes or to a node above them.
-    fn users(&self, nodes: &[NodeId]) -> Vec<usize> {
+    /// The jobs that have an edge to one of the nodes or to a node above them.
+    fn users(&self, nodes: &[NodeId]) -> Vec<RootId> {
         let mut above: Vec<NodeId> = nodes.to_vec();
         let mut roots = Vec::new();
         let mut done = 0;
@@ -61,26 +82,20 @@ impl<R: Rule> BlockLayer<R> {
             }
             done += 1;
         }
-        let uses = |&place: &usize| roots.contains(&self.jobs[place].root);
-        (0..self.jobs.len()).filter(uses).collect()
+        let uses = |root: &RootId| roots.contains(root);
+        self.jobs.iter().map(|job| job.root).filter(uses).collect()
     }
 
-    fn begin_drain(&mut self, places: &[usize]) {
-        for &place in places {
-            self.jobs[place].drains += 1;
-            if self.jobs[place].drains == 1 {
-                self.report_pause(place, Status::Paused, Status::Standby);
+    fn begin_pause(&mut self, roots: Vec<RootId>) -> Drained {
+        for place in 0..self.jobs.len() {
+            if roots.contains(&self.jobs[place].root) {
+                self.jobs[place].drains += 1;
+                if self.jobs[place].drains == 1 {
+                    self.report_pause(place, Status::Paused, Status::Standby);
+                }
             }
         }
-    }
-
-    fn end_drain(&mut self, places: &[usize]) {
-        for &place in places {
-            self.jobs[place].drains -= 1;
-            if self.jobs[place].drains == 0 {
-                self.report_pause(place, Status::Running, Status::Ready);
-            }
-        }
+        Drained(roots)
     }
 
     /// Says that a job is in another status for a moment: `running` where it runs, `ready` where it

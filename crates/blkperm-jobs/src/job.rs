@@ -3,6 +3,7 @@
 use blkperm_graph::{NodeId, Owner, RootId};
 
 use crate::commit::Commit;
+use crate::drain::Drained;
 use crate::event::{JobError, Progress};
 use crate::mirror::Mirror;
 use crate::status::Status;
@@ -65,10 +66,10 @@ pub struct Job {
     pub(crate) len: u64,
     pub(crate) offset: u64,
     pub(crate) error: Option<JobError>,
-    pub(crate) was_ready: bool,
-    pub(crate) user_paused: bool,
     /// How many drained sections the job is paused for.
     pub(crate) drains: u32,
+    /// The other jobs that are paused while this one ends.
+    pub(crate) drained: Drained,
     pub(crate) ending: Option<Ending>,
     /// Whether the job can neither complete nor be cancelled as the graph stands.
     pub(crate) stuck: bool,
@@ -119,13 +120,29 @@ impl Job {
         matches!(self.work, Work::Mirror(_))
     }
 
-    /// Whether the job has become ready, whatever has come of it since.
-    pub fn was_ready(&self) -> bool {
-        self.was_ready
+    /// Of a mirror that is no active commit: whether every write reaches the target at once.
+    pub fn is_actively_synced(&self) -> Option<bool> {
+        match &self.work {
+            Work::Mirror(mirror) if self.kind == "mirror" => {
+                Some(mirror.write_blocking && self.is_ready())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the job may be completed.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.status, Status::Ready | Status::Standby)
+    }
+
+    /// Whether the job does not go on: the user has paused it, or it is a mirror that waits to be
+    /// finalized, with its source drained.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused_by_user() || self.is_mirror() && self.status == Status::Pending
     }
 
     /// Whether the user has paused the job.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused_by_user(&self) -> bool {
         matches!(self.status, Status::Paused | Status::Standby)
     }
 

@@ -3,6 +3,7 @@
 use blkperm_graph::{Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, RootId, Rule, State};
 
 use crate::denied::{Abort, Denied};
+use crate::drain::Drained;
 use crate::event::Event;
 use crate::exit::{Completion, detach_all};
 use crate::filter::{FILTERED, MIRROR_TOP_STOPPING};
@@ -162,9 +163,8 @@ impl<R: Rule> BlockLayer<R> {
             len: 0,
             offset: 0,
             error: None,
-            was_ready: false,
-            user_paused: false,
             drains: 0,
+            drained: Drained::default(),
             ending: None,
             stuck: false,
             owner: new.owner,

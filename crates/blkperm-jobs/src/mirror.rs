@@ -33,6 +33,8 @@ pub struct MirrorOptions {
     pub sync: Sync,
     /// The node whose place the target takes in the end; the source when absent.
     pub replaces: Option<NodeId>,
+    /// Whether writes to the source wait until the target is written too (`copy-mode`).
+    pub write_blocking: bool,
 }
 
 /// A mirror, or an active commit, at work.
@@ -43,6 +45,7 @@ pub(crate) struct Mirror {
     replaces: Option<NodeId>,
     is_commit: bool,
     sync: Sync,
+    pub(crate) write_blocking: bool,
     /// Whether the target was made read-write for an active commit.
     base_was_read_only: bool,
     frozen: Vec<EdgeId>,
@@ -55,6 +58,7 @@ struct Start {
     replaces: Option<NodeId>,
     is_commit: bool,
     sync: Sync,
+    write_blocking: bool,
     base_was_read_only: bool,
     kind: &'static str,
 }
@@ -69,7 +73,7 @@ impl<R: Rule> BlockLayer<R> {
     /// [`Failure::Denied`], with the graph as before; [`Failure::Abort`] when the job's filter could
     /// not be taken out again after that.
     pub fn start_mirror(&mut self, options: &MirrorOptions) -> Result<(), Failure> {
-        let MirrorOptions { device, target, replaces, sync, .. } = *options;
+        let MirrorOptions { device, target, replaces, sync, write_blocking, .. } = *options;
         let is_commit = self.graph.chain_contains(device, target);
         self.start_mirror_job(
             &options.job,
@@ -79,6 +83,7 @@ impl<R: Rule> BlockLayer<R> {
                 replaces,
                 is_commit,
                 sync,
+                write_blocking,
                 base_was_read_only: false,
                 kind: "mirror",
             },
@@ -102,6 +107,7 @@ impl<R: Rule> BlockLayer<R> {
             replaces: None,
             is_commit: true,
             sync: Sync::Top,
+            write_blocking: false,
             base_was_read_only,
             kind: "commit",
         };
@@ -112,7 +118,8 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn start_mirror_job(&mut self, options: &JobOptions, start: &Start) -> Result<(), Failure> {
-        let &Start { source, target, replaces, is_commit, sync, base_was_read_only, kind } = start;
+        let &Start { source, target, replaces, is_commit, sync, write_blocking, .. } = start;
+        let &Start { base_was_read_only, kind, .. } = start;
         if self.graph.skip_filters(source) == self.graph.skip_filters(target) {
             return Err(Failure::Denied(Denied::MirrorIntoItself));
         }
@@ -145,6 +152,7 @@ impl<R: Rule> BlockLayer<R> {
                     replaces,
                     is_commit,
                     sync,
+                    write_blocking,
                     base_was_read_only,
                     frozen: Vec::new(),
                 }),

@@ -5,6 +5,7 @@
 use blkperm_graph::Rule;
 
 use crate::denied::Abort;
+use crate::drain::Drained;
 use crate::event::{Event, JobError};
 use crate::exit::{Exit, Step};
 use crate::job::{Ending, Job, Work};
@@ -74,7 +75,6 @@ impl<R: Rule> BlockLayer<R> {
             Work::Mirror(mirror) => {
                 job.len = mirror.len(&self.graph);
                 job.offset = job.len;
-                job.was_ready = true;
                 self.set_status(job, Status::Ready);
                 self.events.push(Event::Ready(job.progress()));
                 Ok(())
@@ -89,6 +89,7 @@ impl<R: Rule> BlockLayer<R> {
 
     /// The job's work is done: it waits to be finalized, or finalizes itself.
     fn succeed(&mut self, job: &mut Job) -> Result<(), Abort> {
+        self.drain_source(job);
         self.set_status(job, Status::Waiting);
         self.set_status(job, Status::Pending);
         if job.auto_finalize {
@@ -117,6 +118,7 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn leave_without_effect(&mut self, job: &mut Job) -> Result<(), Abort> {
+        self.drain_source(job);
         if job.status != Status::Aborting {
             self.set_status(job, Status::Aborting);
         }
@@ -129,6 +131,15 @@ impl<R: Rule> BlockLayer<R> {
             Exit::Refused => job.stuck = true,
         }
         Ok(())
+    }
+
+    /// A mirror that ends keeps its source drained until it has left the graph.
+    fn drain_source(&mut self, job: &mut Job) {
+        if let Work::Mirror(mirror) = &job.work
+            && job.drained == Drained::default()
+        {
+            job.drained = self.begin_drain(&[mirror.source]);
+        }
     }
 
     fn completing_steps(&self, job: &Job) -> Vec<Step<R>> {
@@ -149,6 +160,8 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn conclude(&mut self, job: &mut Job) {
+        let drained = std::mem::take(&mut job.drained);
+        self.end_drain(&drained);
         self.clean_up(job);
         self.events.push(match job.error {
             Some(JobError::Cancelled) => Event::Cancelled(job.progress()),

@@ -55,7 +55,7 @@ impl Status {
             Verb::Cancel => {
                 matches!(self, Created | Running | Paused | Ready | Standby | Waiting | Pending)
             }
-            Verb::Pause | Verb::Resume | Verb::SetSpeed => {
+            Verb::Pause | Verb::SetSpeed => {
                 matches!(self, Created | Running | Paused | Ready | Standby)
             }
             Verb::Complete => matches!(self, Ready | Standby),
@@ -71,7 +71,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// What a user may ask of a job.
+/// What a user may ask of a job, so far as the job's status decides whether it is done.
 ///
 /// Source: `JobVerb` in `qapi/job.json`, QEMU 10.0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -80,8 +80,6 @@ pub enum Verb {
     Cancel,
     /// Stop working for a while.
     Pause,
-    /// Go on.
-    Resume,
     /// Change the speed.
     SetSpeed,
     /// End a job that is ready.
@@ -98,7 +96,6 @@ impl Verb {
         match self {
             Verb::Cancel => "cancel",
             Verb::Pause => "pause",
-            Verb::Resume => "resume",
             Verb::SetSpeed => "set-speed",
             Verb::Complete => "complete",
             Verb::Finalize => "finalize",

@@ -3,7 +3,7 @@
 use blkperm_graph::Rule;
 
 use crate::denied::{Abort, Denied, Failure};
-use crate::event::JobError;
+use crate::event::{Event, JobError};
 use crate::job::{Ending, Job};
 use crate::layer::BlockLayer;
 use crate::status::{Status, Verb};
@@ -31,13 +31,21 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// # Errors
     ///
-    /// [`Denied::WrongStatus`]; [`Failure::Abort`]: the process is over.
+    /// [`Denied::WrongStatus`], and without `force` [`Denied::Paused`]; [`Failure::Abort`]: the
+    /// process is over.
     pub fn cancel(&mut self, id: &str, force: bool) -> Result<(), Failure> {
         let job = self.require(id, Verb::Cancel)?;
         if matches!(job.status, Status::Waiting | Status::Pending) {
             let cancel = |layer: &mut Self, job: &mut Job| layer.fail(job, JobError::Cancelled);
             return Ok(self.act_on(id, cancel)?);
         }
+        if job.is_paused_by_user() {
+            if !force {
+                return Err(Denied::Paused(id.to_owned()).into());
+            }
+            self.resume(id)?;
+        }
+        let job = self.require(id, Verb::Cancel)?;
         let graceful = !force && job.is_mirror() && job.status == Status::Ready;
         job.ending = Some(if graceful { Ending::Graceful } else { Ending::Forced });
         Ok(())
@@ -73,10 +81,12 @@ impl<R: Rule> BlockLayer<R> {
     /// [`Denied::WrongStatus`], [`Denied::AlreadyPaused`].
     pub fn pause(&mut self, id: &str) -> Result<(), Denied> {
         let job = self.require(id, Verb::Pause)?;
-        if job.user_paused {
-            return Err(Denied::AlreadyPaused);
-        }
-        job.user_paused = true;
+        let paused = match job.status {
+            Status::Paused | Status::Standby => return Err(Denied::AlreadyPaused),
+            Status::Ready => Status::Standby,
+            _ => Status::Paused,
+        };
+        self.change_status(id, paused);
         Ok(())
     }
 
@@ -84,13 +94,14 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// # Errors
     ///
-    /// [`Denied::WrongStatus`], [`Denied::NotPaused`].
+    /// [`Denied::NotPaused`].
     pub fn resume(&mut self, id: &str) -> Result<(), Denied> {
-        let job = self.require(id, Verb::Resume)?;
-        if !job.user_paused {
-            return Err(Denied::NotPaused);
-        }
-        job.user_paused = false;
+        let resumed = match self.find(id).status {
+            Status::Paused => Status::Running,
+            Status::Standby => Status::Ready,
+            _ => return Err(Denied::NotPaused),
+        };
+        self.change_status(id, resumed);
         Ok(())
     }
 
@@ -107,11 +118,20 @@ impl<R: Rule> BlockLayer<R> {
 
     /// The job, when its status allows the verb.
     fn require(&mut self, id: &str, verb: Verb) -> Result<&mut Job, Denied> {
-        let job = self.jobs.iter_mut().find(|job| job.id == id).expect("there is such a job");
+        let job = self.find(id);
         if job.status.allows(verb) {
             return Ok(job);
         }
         Err(Denied::WrongStatus { job: id.to_owned(), status: job.status, verb })
+    }
+
+    fn find(&mut self, id: &str) -> &mut Job {
+        self.jobs.iter_mut().find(|job| job.id == id).expect("there is such a job")
+    }
+
+    fn change_status(&mut self, id: &str, status: Status) {
+        self.find(id).status = status;
+        self.events.push(Event::StatusChange { job: id.to_owned(), status });
     }
 
     fn act_on(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::open::backing::relative_to;
 use super::{Failed, Monitor, done, text};
 use crate::command::Command;
-use crate::command::job::{BlockCommit, BlockdevMirror, MirrorSyncMode};
+use crate::command::job::{BlockCommit, BlockdevMirror, MirrorCopyMode, MirrorSyncMode};
 use crate::{ErrorClass, QmpError};
 
 /// The granularities that a mirror can have, in bytes.
@@ -50,6 +50,7 @@ impl<R: Rule> Monitor<R> {
             target,
             sync,
             replaces,
+            write_blocking: arguments.copy_mode == Some(MirrorCopyMode::WriteBlocking),
         })?;
         done()
     }
@@ -245,11 +246,11 @@ impl<R: Rule> Monitor<R> {
                     "status": job.status().name(),
                     "paused": job.is_paused(),
                     "speed": progress.speed,
-                    "ready": job.was_ready(),
+                    "ready": job.is_ready(),
                     "type": job.kind(),
                 });
-                if job.is_mirror() && job.was_ready() {
-                    members["actively-synced"] = json!(false);
+                if let Some(synced) = job.is_actively_synced() {
+                    members["actively-synced"] = json!(synced);
                 }
                 if let Some(error) = job.error() {
                     members["error"] = json!(text::job_error(error));

@@ -31,6 +31,9 @@ pub fn denied(denied: &Denied) -> QmpError {
         Denied::CannotComplete(job) => {
             format!("The active block job '{job}' cannot be completed")
         }
+        Denied::Paused(job) => {
+            format!("The block job for device '{job}' is currently paused")
+        }
         Denied::AlreadyPaused => "Job is already paused".to_owned(),
         Denied::NotPaused => "Can't resume a job that was not paused".to_owned(),
     })

@@ -261,3 +261,70 @@ impl<E: Excuse> Rule for Claimed<E> {
         conflict
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ByGroup, ByOwnership};
+
+    const C: Permissions = Permissions::CONSISTENT_READ;
+
+    /// What an edge of nobody's holds below the filter of the owner `filter`.
+    fn passed<E: Excuse>(rule: &mut Claimed<E>, demand: Demand, filter: Owner) -> Hold {
+        let mut rows = Rows::default();
+        let row = rows.keep(Row::IDENTITY);
+        let above = rule.originate(demand, None);
+        rule.pass(&rows, row, above, true, Some(filter))
+    }
+
+    #[test]
+    fn an_owned_claim_is_excused_from_what_went_through_its_owner_and_from_nothing_else() {
+        let (one, two) = (Owner::from_number(1), Owner::from_number(2));
+        let mut rule = Claimed::<ByOwnership>::default();
+        let job = rule.originate(Demand::unsharing(C), Some(one));
+        let reader = passed(&mut rule, Demand::taking(C), one);
+        let elsewhere = passed(&mut rule, Demand::taking(C), two);
+        let stranger = rule.originate(Demand::taking(C), None);
+        assert_eq!(rule.conflict(reader, job), Permissions::empty());
+        assert_eq!(rule.conflict(elsewhere, job), C);
+        assert_eq!(rule.conflict(stranger, job), C);
+    }
+
+    #[test]
+    fn claims_that_merely_went_through_one_owner_conflict_but_are_of_one_group() {
+        let owner = Owner::from_number(1);
+        let mut ownership = Claimed::<ByOwnership>::default();
+        let both = passed(&mut ownership, Demand::new(C, C), owner);
+        assert_eq!(ownership.conflict(both, both), C);
+        let mut groups = Claimed::<ByGroup>::default();
+        let both = passed(&mut groups, Demand::new(C, C), owner);
+        assert_eq!(groups.conflict(both, both), Permissions::empty());
+    }
+
+    #[test]
+    fn two_edges_that_hold_the_same_conflict_and_one_does_not_conflict_with_itself() {
+        let mut rule = Claimed::<ByOwnership>::default();
+        let hold = passed(&mut rule, Demand::new(C, C), Owner::from_number(1));
+        let mut tally = Tally::default();
+        rule.add(&mut tally, hold);
+        assert!(!rule.in_conflict(&tally));
+        rule.add(&mut tally, hold);
+        assert!(rule.in_conflict(&tally));
+        rule.remove(&mut tally, hold);
+        assert!(!rule.in_conflict(&tally));
+    }
+
+    #[test]
+    fn a_tally_without_owned_edges_is_plain_again() {
+        let mut rule = Claimed::<ByOwnership>::default();
+        let owned = rule.originate(Demand::taking(C), Some(Owner::from_number(1)));
+        let plain = rule.originate(Demand::unsharing(C), None);
+        let mut tally = Tally::default();
+        rule.add(&mut tally, plain);
+        rule.add(&mut tally, owned);
+        assert!(rule.in_conflict(&tally));
+        rule.remove(&mut tally, owned);
+        assert_eq!(rule.sum(&tally), plain);
+        assert!(tally.marked.is_empty());
+    }
+}

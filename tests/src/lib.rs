@@ -1,1 +1,6 @@
-//! tests
+//! The test kit: slow and obvious versions of what the engine does fast, and random changes to try
+//! both on.
+
+pub mod operation;
+pub mod slow;
+pub mod snapshot;

@@ -412,6 +412,8 @@ impl<R: Rule> Graph<R> {
                 self.forget_node(id);
             }
         }
+        let Graph { nodes, scratch, .. } = self;
+        scratch.dirty.retain(|id| nodes.contains(id.key()));
         // Demanding less is never refused.
         let faulty = self.update();
         debug_assert!(faulty.is_empty(), "letting go of nodes was refused at {faulty:?}");

@@ -12,7 +12,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum Undo<H> {
     Hold { edge: EdgeId, old: H },
-    Sum { node: NodeId, old: H, attached: bool },
     Row { edge: EdgeId, old: RowId },
     Attached { edge: EdgeId },
     Detached { edge: EdgeId, among_parents: Links, among_children: Links },
@@ -427,9 +426,7 @@ impl<R: Rule> Graph<R> {
         while let Some(undo) = self.log.pop() {
             self.undo(undo);
         }
-        while let Some(node) = self.scratch.dirty.pop() {
-            self.node_mut(node).queued = false;
-        }
+        self.forget_visits();
     }
 
     fn undo(&mut self, undo: Undo<R::Hold>) {
@@ -438,11 +435,6 @@ impl<R: Rule> Graph<R> {
                 self.count_out(edge);
                 self.edge_mut(edge).hold = old;
                 self.count_in(edge);
-            }
-            Undo::Sum { node, old, attached } => {
-                let node = self.node_mut(node);
-                node.sum = old;
-                node.attached = attached;
             }
             Undo::Row { edge, old } => self.edge_mut(edge).row = old,
             Undo::Attached { edge } => {

@@ -204,7 +204,7 @@ impl<R: Rule> Graph<R> {
     /// A new owner, for the filter and the edges of one job.
     pub fn new_owner(&mut self) -> Owner {
         self.owners += 1;
-        Owner(self.owners)
+        Owner::from_number(self.owners)
     }
 
     /// Adds a node without parents and children, and holds it once: see [`Graph::release`].

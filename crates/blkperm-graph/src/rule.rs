@@ -1,6 +1,7 @@
 //! What a permission rule is: an algebra over what edges hold.
 
 use std::fmt::Debug;
+use std::num::NonZeroU32;
 
 use crate::{Demand, Permissions, RowId, Rows, Slot};
 
@@ -8,12 +9,16 @@ use crate::{Demand, Permissions, RowId, Rows, Slot};
 ///
 /// Numbers are given out by [`Graph::new_owner`](crate::Graph::new_owner) and never used again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Owner(pub(crate) u32);
+pub struct Owner(NonZeroU32);
 
 impl Owner {
     /// The owner with this number, for tests of a rule's algebra without a graph.
+    ///
+    /// # Panics
+    ///
+    /// Panics when `number` is 0.
     pub const fn from_number(number: u32) -> Owner {
-        Owner(number)
+        Owner(NonZeroU32::new(number).expect("owners are numbered from 1"))
     }
 }
 

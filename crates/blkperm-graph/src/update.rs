@@ -41,6 +41,16 @@ impl<R: Rule> Graph<R> {
         faulty
     }
 
+    /// Brings what the visits of an update that is taken back have left behind up to date.
+    pub(crate) fn forget_visits(&mut self) {
+        while let Some(id) = self.scratch.dirty.pop() {
+            let node = &mut self.nodes[id.key()];
+            node.queued = false;
+            node.sum = self.rule.sum(&node.tally);
+            node.attached = node.first_parent != NO_EDGE;
+        }
+    }
+
     fn next_to_visit(&mut self) -> Option<NodeId> {
         let Scratch { dirty, queue, .. } = &mut self.scratch;
         if queue.is_empty() && dirty.len() <= 1 {
@@ -60,12 +70,13 @@ impl<R: Rule> Graph<R> {
         node.queued = false;
         let attached = node.first_parent != NO_EDGE;
         let sum = rule.sum(&node.tally);
-        let faulty = rule.in_conflict(&node.tally)
-            || state_fault(node.state, rule.demand(sum).take()).is_some();
+        let demand = rule.demand(sum);
+        // Only what is both taken and unshared can be in conflict.
+        let faulty = demand.take().intersects(demand.unshare()) && rule.in_conflict(&node.tally)
+            || state_fault(node.state, demand.take()).is_some();
         if sum == node.sum && attached == node.attached {
             return faulty;
         }
-        log.push(Undo::Sum { node: id, old: node.sum, attached: node.attached });
         node.sum = sum;
         node.attached = attached;
         let filter = node.owner;

@@ -127,8 +127,81 @@ fn raw_window_row(_: Role, condition: Condition) -> Row {
     unless_inactive(row, condition.state)
 }
 
+/// A child that is passed everything but `write-unchanged`, which the driver takes for itself and
+/// lets others take.
+///
+/// Source: `cor_child_perm` in `block/copy-on-read.c`, QEMU 10.0.
+fn copy_on_read_row(_: Role, condition: Condition) -> Row {
+    const UNCHANGED: Permissions = Permissions::WRITE_UNCHANGED;
+    let row = Row::IDENTITY.without(Demand::new(UNCHANGED, UNCHANGED));
+    if condition.state.contains(State::INACTIVE) {
+        row
+    } else {
+        row.adding(Demand::taking(UNCHANGED))
+    }
+}
+
+/// A filtered child that nobody else may write or resize once both are done through the filter.
+///
+/// Source: `preallocate_child_perm` in `block/preallocate.c`, QEMU 10.0.
+fn preallocate_row(_: Role, _: Condition) -> Row {
+    Row {
+        together: Some((
+            Demand::taking(WRITE_AND_RESIZE),
+            Demand::new(WRITE_AND_RESIZE, WRITE_AND_RESIZE),
+        )),
+        ..Row::IDENTITY
+    }
+}
+
+/// One of the children that hold the same data: nobody else may write or resize it.
+///
+/// Source: `quorum_child_perm` in `block/quorum.c`, QEMU 10.0.
+fn quorum_row(_: Role, condition: Condition) -> Row {
+    Row::IDENTITY.adding(condition.options).adding(Demand::unsharing(WRITE_AND_RESIZE))
+}
+
+/// The source, which is read and must not change behind the filter's back while somebody uses it;
+/// and the target, which only the filter writes.
+///
+/// Source: `cbw_child_perm` in `block/copy-before-write.c`, QEMU 10.0.
+fn copy_before_write_row(role: Role, condition: Condition) -> Row {
+    if role.contains(Role::FILTERED) {
+        let reading = Demand::new(Permissions::CONSISTENT_READ, WRITE_AND_RESIZE);
+        Row::IDENTITY.adding_while_attached(reading.union(condition.options))
+    } else {
+        Row::NOTHING.adding(Demand::new(Permissions::WRITE, Permissions::RESIZE))
+    }
+}
+
+/// A child that nothing is asked of.
+fn empty_row(_: Role, _: Condition) -> Row {
+    Row::NOTHING
+}
+
+/// What a replicated disk asks of its child, whatever is asked of it.
+///
+/// Source: `replication_child_perm` in `block/replication.c`, QEMU 10.0.
+fn replication_row(_: Role, condition: Condition) -> Row {
+    let mut take = Permissions::CONSISTENT_READ;
+    take.set(Permissions::WRITE, condition.state.is_writable());
+    Row::NOTHING.adding(Demand::new(take, Permissions::RESIZE))
+}
+
+/// An encrypted image, whose header stays as it is unless keys are changed.
+///
+/// Source: `block_crypto_child_perms` in `block/crypto.c`, QEMU 10.0.
+fn luks_row(_: Role, condition: Condition) -> Row {
+    let row = Row::IDENTITY.adding(Demand::taking(Permissions::CONSISTENT_READ));
+    unless_inactive(row, condition.state)
+}
+
 const fn driver(name: &'static str) -> Driver {
     Driver { name, is_filter: false, supports_backing: false, row: default_row }
+}
+
+const fn filter(name: &'static str, row: fn(Role, Condition) -> Row) -> Driver {
+    Driver { name, is_filter: true, supports_backing: false, row }
 }
 
 /// `null-co`: reads as zeroes, forgets what is written.
@@ -143,72 +216,44 @@ pub static RAW: Driver = driver("raw");
 pub static RAW_WINDOW: Driver = Driver { row: raw_window_row, ..driver("raw") };
 /// `qcow2`: QEMU's own format.
 pub static QCOW2: Driver = Driver { supports_backing: true, ..driver("qcow2") };
+/// `qcow`, the first of its kind.
+pub static QCOW: Driver = Driver { supports_backing: true, ..driver("qcow") };
+/// `qed`: QEMU's enhanced disk.
+pub static QED: Driver = Driver { supports_backing: true, ..driver("qed") };
+/// `vdi`: VirtualBox's format.
+pub static VDI: Driver = driver("vdi");
+/// `vhdx`: Hyper-V's format.
+pub static VHDX: Driver = driver("vhdx");
+/// `vpc`: Virtual PC's format.
+pub static VPC: Driver = driver("vpc");
+/// `parallels`: Parallels' format.
+pub static PARALLELS: Driver = Driver { supports_backing: true, ..driver("parallels") };
+/// `vmdk`: VMware's format, in one file or with extents.
+pub static VMDK: Driver = Driver { supports_backing: true, ..driver("vmdk") };
+/// `luks`: encrypted.
+pub static LUKS: Driver = Driver { row: luks_row, ..driver("luks") };
+/// `throttle`: a filter that limits the rate.
+pub static THROTTLE: Driver = filter("throttle", default_row);
+/// `compress`: a filter that compresses what is written.
+pub static COMPRESS: Driver = filter("compress", default_row);
+/// `blkverify`: a filter that compares two children.
+pub static BLKVERIFY: Driver = filter("blkverify", default_row);
+/// `blklogwrites`: a filter that logs what is written to another child.
+pub static BLKLOGWRITES: Driver = filter("blklogwrites", default_row);
+/// `copy-on-read`: a filter that copies what is read up from the backing file.
+pub static COPY_ON_READ: Driver = filter("copy-on-read", copy_on_read_row);
+/// `preallocate`: a filter that grows the file in large steps.
+pub static PREALLOCATE: Driver = filter("preallocate", preallocate_row);
+/// `quorum`: several children with the same data.
+pub static QUORUM: Driver = Driver { row: quorum_row, ..driver("quorum") };
+/// `copy-before-write`: a filter that saves what is about to be overwritten.
+pub static COPY_BEFORE_WRITE: Driver = filter("copy-before-write", copy_before_write_row);
+/// `snapshot-access`: the state that a copy-before-write child has saved.
+pub static SNAPSHOT_ACCESS: Driver = Driver { row: empty_row, ..driver("snapshot-access") };
+/// `replication`: the disk of a replicated guest.
+pub static REPLICATION: Driver = filter("replication", replication_row);
 /// `blkdebug`: a filter that takes and unshares what its options say.
-pub static BLKDEBUG: Driver =
-    Driver { is_filter: true, row: filtered_with_options, ..driver("blkdebug") };
+pub static BLKDEBUG: Driver = filter("blkdebug", filtered_with_options);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The default rules written down from the specification as operations on QEMU's two masks.
-    fn specified(role: Role, state: State, input: Demand) -> Demand {
-        use Permissions as P;
-        let (take, shared) = (input.take(), input.shared());
-        let mut perm = take;
-        let mut share = shared;
-        if role.contains(Role::COW) {
-            perm = take & P::CONSISTENT_READ;
-            share = P::CONSISTENT_READ | P::WRITE_UNCHANGED;
-            if shared.contains(P::WRITE) {
-                share |= P::WRITE | P::RESIZE;
-            }
-        } else if !role.contains(Role::FILTERED) {
-            if role.contains(Role::METADATA) {
-                if state.is_writable() {
-                    perm |= P::WRITE | P::RESIZE;
-                }
-                perm |= P::CONSISTENT_READ;
-                share &= !(P::WRITE | P::RESIZE);
-            }
-            if role.contains(Role::DATA) {
-                share &= !P::RESIZE;
-                if perm.contains(P::WRITE_UNCHANGED) {
-                    perm |= P::WRITE;
-                }
-                if perm.contains(P::WRITE) {
-                    perm |= P::RESIZE;
-                }
-            }
-        }
-        if state.contains(State::INACTIVE) && !role.contains(Role::FILTERED) {
-            share |= P::WRITE | P::RESIZE;
-        }
-        Demand::from_masks(perm, share)
-    }
-
-    #[test]
-    fn default_rows_equal_the_specified_operations_on_masks_for_all_inputs() {
-        let roles = [
-            Role::FILTERED,
-            Role::COW,
-            Role::DATA,
-            Role::METADATA,
-            Role::IMAGE,
-            Role::METADATA | Role::PRIMARY,
-        ];
-        let mut cases = 0;
-        for role in roles {
-            for bits in 0..4 {
-                let state = State::from_bits_truncate(bits);
-                let row = default_row(role, Condition { state, options: Demand::NONE });
-                for input in (0..Demand::COUNT).map(Demand::from_index) {
-                    let expected = specified(role, state, input);
-                    assert_eq!(row.evaluate(input, true), expected, "{role:?} {state:?} {input}");
-                    cases += 1;
-                }
-            }
-        }
-        assert_eq!(cases, 6 * 4 * 256);
-    }
-}
+mod tests;

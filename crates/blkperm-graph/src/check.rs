@@ -54,6 +54,9 @@ impl<R: Rule> Graph<R> {
         if let Some(fault) = fault {
             return Err(format!("node '{name}' is at fault: {fault:?}"));
         }
+        if let Some(slot) = self.lock_fault(id) {
+            return Err(format!("node '{name}' is locked out of its file: {slot:?}"));
+        }
         for &taker in &parents {
             for &unsharer in &parents {
                 let conflict = self.conflict(taker, unsharer);

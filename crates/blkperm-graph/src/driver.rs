@@ -14,6 +14,8 @@ bitflags::bitflags! {
         const FORCE_SHARE = 4;
         /// The length is not a multiple of the request alignment.
         const UNALIGNED = 8;
+        /// The node locks a file of the host: see [`Graph::lock_file`](crate::Graph::lock_file).
+        const LOCKING = 16;
     }
 }
 

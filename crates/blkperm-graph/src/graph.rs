@@ -8,6 +8,7 @@ use rustc_hash::FxBuildHasher;
 use slab::Slab;
 
 use crate::change::Undo;
+use crate::lock::Locks;
 use crate::{Condition, Demand, Driver, Owner, Permissions, Role, Row, RowId, Rows, Rule, State};
 
 macro_rules! id {
@@ -173,6 +174,7 @@ pub struct Graph<R: Rule> {
     owners: u32,
     /// The lowest and the highest place given out in the topological order.
     pub(crate) order_bounds: (i64, i64),
+    pub(crate) locks: Locks,
     pub(crate) log: Vec<Undo<R::Hold>>,
     pub(crate) scratch: crate::update::Scratch,
 }
@@ -191,6 +193,7 @@ impl<R: Rule> Graph<R> {
             registrations: 0,
             owners: 0,
             order_bounds: (0, 0),
+            locks: Locks::default(),
             log: Vec::new(),
             scratch: Default::default(),
         }
@@ -242,6 +245,9 @@ impl<R: Rule> Graph<R> {
     /// Takes the node out of the graph's tables; it has neither parents nor children.
     pub(crate) fn forget_node(&mut self, id: NodeId) {
         let node = self.nodes.remove(id.key());
+        if node.state.contains(State::LOCKING) {
+            self.locks.remove(id);
+        }
         debug_assert!(node.first_parent == NO_EDGE && node.first_child == NO_EDGE);
         let hash = FxBuildHasher.hash_one(&*node.name);
         match self.by_name.find_entry(hash, |&found| found == id) {

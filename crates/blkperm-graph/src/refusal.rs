@@ -66,6 +66,13 @@ pub enum Fault {
         /// Whether it can be written now, and the change would take that away.
         was_writable: bool,
     },
+    /// The node would demand of its file what another node with the same file does not allow.
+    Locked {
+        /// The node's name.
+        node: String,
+        /// The first thing that it would demand in vain.
+        slot: Slot,
+    },
     /// The node would be written without the right to resize it, and its length is not a multiple
     /// of its request alignment.
     Unaligned {
@@ -125,6 +132,12 @@ impl fmt::Display for Fault {
         match self {
             Fault::Conflict(conflict) => conflict.fmt(f),
             Fault::ReadOnly { node, .. } => write!(f, "node '{node}' is read-only"),
+            Fault::Locked { node, slot } => write!(
+                f,
+                "the file of node '{node}' is locked by another node: it cannot {} {}",
+                if slot.is_take() { "take" } else { "unshare" },
+                slot.permission().qmp_name()
+            ),
             Fault::Unaligned { node } => {
                 write!(f, "the length of node '{node}' is not a multiple of its request alignment")
             }
@@ -172,6 +185,9 @@ impl<R: Rule> Refused<'_, R> {
         for &node in &self.faulty {
             graph.conflicts_at(node, &mut faults);
             faults.extend(graph.state_fault_at(node));
+            if let Some(slot) = graph.lock_fault(node) {
+                faults.push(Fault::Locked { node: graph.name(node).to_owned(), slot });
+            }
         }
         Refusal::Permissions(faults)
     }

@@ -33,11 +33,17 @@ impl<R: Rule> Graph<R> {
     /// The update goes on below a fault, so that all of them are found.
     pub(crate) fn update(&mut self) -> Vec<NodeId> {
         let mut faulty = Vec::new();
+        let mut locking = Vec::new();
         while let Some(id) = self.next_to_visit() {
             if self.visit(id) {
                 faulty.push(id);
+            } else if self.node(id).state.contains(State::LOCKING) {
+                locking.push(id);
             }
         }
+        // Two nodes with one file need not be above each other: their locks are compared when both
+        // are final.
+        faulty.extend(locking.into_iter().filter(|&id| self.lock_fault(id).is_some()));
         faulty
     }
 

@@ -227,3 +227,33 @@ fn the_parent_of_an_edge_is_told_apart_from_roots() {
     assert_eq!(found, [Parent::Root(guest), Parent::Node(top)]);
     assert_eq!(graph.node_parents(middle).collect::<Vec<_>>(), [top]);
 }
+
+#[test]
+fn two_nodes_with_one_file_conflict_over_it_as_edges_do_over_a_node() {
+    let mut graph = Graph::new(Baseline);
+    let files = ["one", "two", "elsewhere"].map(|name| {
+        let file = graph.add_node(NewNode::new(name, &FILE));
+        graph.lock_file(file, if name == "elsewhere" { "b.img" } else { "a.img" });
+        file
+    });
+    let roots = ["first", "second", "third"].map(|purpose| backend(&mut graph, purpose));
+    let writing = Demand::new(W, W);
+    let first = attach_root(&mut graph, roots[0], files[0], writing).expect("nobody else");
+    let refused = attach_root(&mut graph, roots[1], files[1], writing).expect_err("it is locked");
+    let slot = Demand::taking(W).slots().next().expect("one slot");
+    let fault = Fault::Locked { node: "two".to_owned(), slot };
+    assert_eq!(refused, Refusal::Permissions(vec![fault]));
+    attach_root(&mut graph, roots[1], files[1], Demand::taking(C)).expect("reads are shared");
+    attach_root(&mut graph, roots[2], files[2], writing).expect("another file");
+    graph.transact(|change| change.detach(first)).expect("nobody minds");
+    let edge = graph.parents(files[1]).next().expect("it is there");
+    let change_demand = |graph: &mut Graph<Baseline>| {
+        graph.transact(|change| {
+            change.set_demand(edge, writing);
+            Ok(())
+        })
+    };
+    change_demand(&mut graph).expect("the lock is gone");
+    graph.release(files[0]);
+    graph.check_invariants().expect("the graph is whole");
+}

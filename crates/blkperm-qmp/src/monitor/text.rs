@@ -70,6 +70,10 @@ fn faulty(fault: &Fault) -> String {
             format!("Read-only block node '{node}' cannot support read-write users")
         }
         Fault::ReadOnly { .. } => "Block node is read-only".to_owned(),
+        Fault::Locked { slot, .. } => {
+            let shared = if slot.is_take() { "" } else { "shared " };
+            format!("Failed to get {shared}\"{}\" lock", names(slot.permission()))
+        }
         Fault::Unaligned { .. } => "Cannot get 'write' permission without 'resize': Image size is \
                                     not a multiple of request alignment"
             .to_owned(),

@@ -1,0 +1,63 @@
+//! Locks on the host's files: what two nodes that have the same file open demand of each other.
+//!
+//! Source: `raw_check_lock_bytes` in `block/file-posix.c`, QEMU 10.0. Each node locks what its
+//! parents demand, so that nodes conflict over a file as edges conflict over a node.
+
+use std::collections::HashMap;
+
+use rustc_hash::FxBuildHasher;
+
+use crate::{Demand, Graph, NodeId, Rule, Slot, State};
+
+/// The nodes that have each file open, by what the file is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Locks {
+    file_of: HashMap<NodeId, Box<str>, FxBuildHasher>,
+    nodes_of: HashMap<Box<str>, Vec<NodeId>, FxBuildHasher>,
+}
+
+impl Locks {
+    fn insert(&mut self, node: NodeId, file: &str) {
+        self.file_of.insert(node, file.into());
+        self.nodes_of.entry(file.into()).or_default().push(node);
+    }
+
+    pub(crate) fn remove(&mut self, node: NodeId) {
+        let Some(file) = self.file_of.remove(&node) else { return };
+        if let Some(nodes) = self.nodes_of.get_mut(&file) {
+            nodes.retain(|&other| other != node);
+            if nodes.is_empty() {
+                self.nodes_of.remove(&file);
+            }
+        }
+    }
+
+    /// The other nodes that have the same file open.
+    pub(crate) fn others(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let nodes = self.file_of.get(&node).and_then(|file| self.nodes_of.get(file));
+        nodes.into_iter().flatten().copied().filter(move |&other| other != node)
+    }
+}
+
+impl<R: Rule> Graph<R> {
+    /// Lets a new node lock the file of the host that `file` identifies. Nothing is judged anew.
+    pub fn lock_file(&mut self, node: NodeId, file: &str) {
+        self.node_mut(node).state |= State::LOCKING;
+        self.locks.insert(node, file);
+    }
+
+    /// What the node would demand of its file in vain: the first thing, taken before unshared, that
+    /// another node's lock on the same file does not allow.
+    pub(crate) fn lock_fault(&self, id: NodeId) -> Option<Slot> {
+        let own = self.locked_by(id);
+        let others = self.locks.others(id).map(|other| self.locked_by(other));
+        let foreign = others.fold(Demand::NONE, Demand::union);
+        let denied = Demand::new(foreign.unshare(), foreign.take());
+        own.intersection(denied).slots().next()
+    }
+
+    /// What the node locks now; an inactive node locks nothing.
+    fn locked_by(&self, id: NodeId) -> Demand {
+        if self.state(id).contains(State::INACTIVE) { Demand::NONE } else { self.demand_on(id) }
+    }
+}

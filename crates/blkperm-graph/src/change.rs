@@ -365,7 +365,7 @@ impl<R: Rule> Graph<R> {
     fn conclude(&mut self) {
         self.scratch.starts.clear();
         let mut let_go = Vec::new();
-        for undo in std::mem::take(&mut self.log) {
+        for undo in self.log.drain(..) {
             match undo {
                 Undo::Detached { edge, .. } => {
                     let_go.push(self.edges.remove(edge.key()).child);

@@ -3,30 +3,46 @@
 
 use std::marker::PhantomData;
 
-use blkperm_graph::{Claim, Counts, Demand, Owner, Permissions, Row, RowId, Rows, Rule, Slot};
+use blkperm_graph::{Claim, Counts, Demand, Owner, Permissions, Row, RowId, Rows, Rule};
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::antichain::maximal;
 use crate::excuse::Excuse;
 
-/// What an edge holds: an antichain of claims, by its number.
+/// What an edge holds: an antichain of claims.
 ///
-/// The numbers below [`Demand::COUNT`] are the demands that nobody owns and that went through
-/// nothing: such an edge is QEMU's two masks. The others are kept by the [`Claimed`] that gave
-/// them out.
+/// The low byte is the demand, so that an edge that nobody owns any of, and that went through
+/// nothing, is QEMU's two masks and no more. The rest is the number, from 1, of the claims that the
+/// [`Claimed`] keeps which gave it out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
 pub struct Hold(u32);
 
 impl Hold {
+    const DEMAND_BITS: u32 = 8;
+
     fn plain(demand: Demand) -> Hold {
         Hold(demand.index() as u32)
     }
 
-    /// The demand, when nobody owns any of it and none of it went through an owner's filter.
-    fn as_plain(self) -> Option<Demand> {
-        let index = self.0 as usize;
-        (index < Demand::COUNT).then(|| Demand::from_index(index))
+    fn marked(demand: Demand, index: usize) -> Hold {
+        let number = u32::try_from(index + 1).ok().filter(|number| number >> 24 == 0);
+        let number = number.expect("fewer than 2^24 sets of claims");
+        Hold(number << Self::DEMAND_BITS | demand.index() as u32)
+    }
+
+    /// What is demanded, whoever it belongs to.
+    fn demand(self) -> Demand {
+        Demand::from_index(self.0 as usize % Demand::COUNT)
+    }
+
+    /// The index of the claims, when they are more than a demand.
+    fn mark(self) -> Option<usize> {
+        (self.0 >> Self::DEMAND_BITS).checked_sub(1).map(|index| index as usize)
+    }
+
+    fn is_plain(self) -> bool {
+        self.0 >> Self::DEMAND_BITS == 0
     }
 }
 
@@ -39,11 +55,25 @@ pub struct Tally {
     marked: Vec<(Hold, u32)>,
 }
 
-/// A set of claims that is not plain, with its two masks.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Marked {
-    demand: Demand,
-    claims: Box<[Claim]>,
+impl Tally {
+    #[inline(never)]
+    fn add_marked(&mut self, hold: Hold) {
+        match self.marked.iter_mut().find(|(other, _)| *other == hold) {
+            Some((_, count)) => *count += 1,
+            None => self.marked.push((hold, 1)),
+        }
+    }
+
+    #[inline(never)]
+    fn remove_marked(&mut self, hold: Hold) {
+        let Some(place) = self.marked.iter().position(|(other, _)| *other == hold) else {
+            unreachable!("only what was counted in is counted out");
+        };
+        self.marked[place].1 -= 1;
+        if self.marked[place].1 == 0 {
+            self.marked.swap_remove(place);
+        }
+    }
 }
 
 /// What [`Rule::pass`] depends on.
@@ -52,7 +82,8 @@ type Passage = (RowId, Hold, bool, Option<Owner>);
 /// A rule under which claims know their owner; `E` says which claims are excused from each other.
 #[derive(Clone, Debug, Default)]
 pub struct Claimed<E: Excuse> {
-    marked: IndexSet<Marked, FxBuildHasher>,
+    /// The antichains that are more than a demand.
+    marked: IndexSet<Box<[Claim]>, FxBuildHasher>,
     joined: FxHashMap<(Hold, Hold), Hold>,
     passed: FxHashMap<Passage, Hold>,
     conflicts: FxHashMap<(Hold, Hold), Permissions>,
@@ -62,25 +93,19 @@ pub struct Claimed<E: Excuse> {
 impl<E: Excuse> Claimed<E> {
     fn keep(&mut self, claims: Vec<Claim>) -> Hold {
         let claims = maximal(claims);
-        let masks = |claims: &[Claim]| {
-            claims.iter().fold(Demand::NONE, |all, claim| all.union(claim.slot.demand()))
-        };
-        let demand = masks(&claims);
+        let slots = claims.iter().map(|claim| claim.slot.demand());
+        let demand = slots.fold(Demand::NONE, Demand::union);
         if claims.iter().all(|claim| claim.owner.is_none() && claim.through.is_empty()) {
             return Hold::plain(demand);
         }
-        let (index, _) = self.marked.insert_full(Marked { demand, claims });
-        Hold(u32::try_from(Demand::COUNT + index).expect("fewer than 2^32 sets of claims"))
-    }
-
-    fn marked(&self, hold: Hold) -> &Marked {
-        &self.marked[hold.0 as usize - Demand::COUNT]
+        let (index, _) = self.marked.insert_full(claims);
+        Hold::marked(demand, index)
     }
 
     /// The claims that either holds.
     fn join(&mut self, a: Hold, b: Hold) -> Hold {
-        if let (Some(a), Some(b)) = (a.as_plain(), b.as_plain()) {
-            return Hold::plain(a.union(b));
+        if a.is_plain() && b.is_plain() {
+            return Hold::plain(a.demand().union(b.demand()));
         }
         if a == b || b == Hold::default() {
             return a;
@@ -97,6 +122,23 @@ impl<E: Excuse> Claimed<E> {
         let joined = self.keep(claims);
         self.joined.insert(key, joined);
         joined
+    }
+
+    #[inline(never)]
+    fn join_all(&mut self, plain: Hold, marked: &[(Hold, u32)]) -> Hold {
+        marked.iter().fold(plain, |sum, &(hold, _)| self.join(sum, hold))
+    }
+
+    #[inline(never)]
+    fn pass_marked(&mut self, rows: &Rows, passage: Passage) -> Hold {
+        if let Some(&passed) = self.passed.get(&passage) {
+            return passed;
+        }
+        let (row, sum, attached, filter) = passage;
+        let derived = Self::derive(rows.row(row), &self.claims(sum), attached, filter);
+        let passed = self.keep(derived);
+        self.passed.insert(passage, passed);
+        passed
     }
 
     /// What `row` makes of `claims`.
@@ -163,13 +205,13 @@ impl<E: Excuse> Rule for Claimed<E> {
     const OWNERSHIP: bool = true;
 
     fn demand(&self, hold: Hold) -> Demand {
-        hold.as_plain().unwrap_or_else(|| self.marked(hold).demand)
+        hold.demand()
     }
 
     fn claims(&self, hold: Hold) -> Vec<Claim> {
-        match hold.as_plain() {
-            Some(plain) => plain.slots().map(|slot: Slot| Claim::originating(slot, None)).collect(),
-            None => self.marked(hold).claims.to_vec(),
+        match hold.mark() {
+            Some(index) => self.marked[index].to_vec(),
+            None => hold.demand().slots().map(|slot| Claim::originating(slot, None)).collect(),
         }
     }
 
@@ -182,34 +224,23 @@ impl<E: Excuse> Rule for Claimed<E> {
         }
     }
 
+    #[inline]
     fn add(&self, tally: &mut Tally, hold: Hold) {
-        if let Some(plain) = hold.as_plain() {
-            return tally.plain.add(plain);
-        }
-        match tally.marked.iter_mut().find(|(other, _)| *other == hold) {
-            Some((_, count)) => *count += 1,
-            None => tally.marked.push((hold, 1)),
-        }
+        if hold.is_plain() { tally.plain.add(hold.demand()) } else { tally.add_marked(hold) }
     }
 
+    #[inline]
     fn remove(&self, tally: &mut Tally, hold: Hold) {
-        if let Some(plain) = hold.as_plain() {
-            return tally.plain.remove(plain);
-        }
-        let Some(place) = tally.marked.iter().position(|(other, _)| *other == hold) else {
-            unreachable!("only what was counted in is counted out");
-        };
-        tally.marked[place].1 -= 1;
-        if tally.marked[place].1 == 0 {
-            tally.marked.swap_remove(place);
-        }
+        if hold.is_plain() { tally.plain.remove(hold.demand()) } else { tally.remove_marked(hold) }
     }
 
+    #[inline]
     fn sum(&mut self, tally: &Tally) -> Hold {
         let plain = Hold::plain(tally.plain.sum());
-        tally.marked.iter().fold(plain, |sum, &(hold, _)| self.join(sum, hold))
+        if tally.marked.is_empty() { plain } else { self.join_all(plain, &tally.marked) }
     }
 
+    #[inline]
     fn pass(
         &mut self,
         rows: &Rows,
@@ -218,17 +249,11 @@ impl<E: Excuse> Rule for Claimed<E> {
         attached: bool,
         filter: Option<Owner>,
     ) -> Hold {
-        if let (Some(plain), None) = (sum.as_plain(), filter) {
-            return Hold::plain(rows.evaluate(row, plain, attached));
+        if sum.is_plain() && filter.is_none() {
+            Hold::plain(rows.evaluate(row, sum.demand(), attached))
+        } else {
+            self.pass_marked(rows, (row, sum, attached, filter))
         }
-        let key = (row, sum, attached, filter);
-        if let Some(&passed) = self.passed.get(&key) {
-            return passed;
-        }
-        let derived = Self::derive(rows.row(row), &self.claims(sum), attached, filter);
-        let passed = self.keep(derived);
-        self.passed.insert(key, passed);
-        passed
     }
 
     fn in_conflict(&mut self, tally: &Tally) -> bool {
@@ -248,9 +273,9 @@ impl<E: Excuse> Rule for Claimed<E> {
     }
 
     fn conflict(&mut self, taker: Hold, unsharer: Hold) -> Permissions {
-        let both = self.demand(taker).take() & self.demand(unsharer).unshare();
+        let both = taker.demand().take() & unsharer.demand().unshare();
         // What nobody owns and went through nothing is never excused.
-        if both.is_empty() || taker.as_plain().is_some() || unsharer.as_plain().is_some() {
+        if both.is_empty() || taker.is_plain() || unsharer.is_plain() {
             return both;
         }
         if let Some(&known) = self.conflicts.get(&(taker, unsharer)) {

@@ -1,12 +1,15 @@
 //! The commit driver: an ordinary commit, below the active layer.
 
-use blkperm_graph::{Demand, EdgeId, Graph, NewNode, NodeId, Permissions, RootId, Rule, State};
+use blkperm_graph::{
+    Demand, EdgeId, Graph, NewNode, NodeId, Parent, Permissions, Role, RootId, Rule, State,
+};
 
+use crate::content::Extents;
 use crate::denied::{Denied, Failure};
-use crate::exit::{Completion, IfRefused, Pause, Step, detach_all, release_steps, reopen};
+use crate::exit::{Completion, IfRefused, Pause, Step, detach_all, release_steps};
 use crate::filter::COMMIT_TOP;
 use crate::job::{Job, JobOptions, Work};
-use crate::layer::{BlockLayer, NewJob};
+use crate::layer::{BlockLayer, NewJob, Relinked};
 
 /// What a commit is asked to do.
 #[derive(Clone, Debug)]
@@ -19,14 +22,17 @@ pub struct CommitOptions {
     pub top: NodeId,
     /// The node into which it is committed, in the chain of `top`.
     pub base: NodeId,
+    /// How the overlay of `top` is to call its new backing file in its image (`backing-file`).
+    pub backing_name: Option<String>,
 }
 
 /// An ordinary commit at work.
 #[derive(Clone, Debug)]
 pub(crate) struct Commit {
-    top: NodeId,
-    base: NodeId,
+    pub(crate) top: NodeId,
+    pub(crate) base: NodeId,
     base_was_read_only: bool,
+    backing_name: Option<String>,
     frozen: Vec<EdgeId>,
 }
 
@@ -49,7 +55,7 @@ impl<R: Rule> BlockLayer<R> {
     /// [`Failure::Denied`], with the graph as before; [`Failure::Abort`] when the job's filter could
     /// not be taken out again after that.
     pub fn start_commit(&mut self, options: &CommitOptions) -> Result<(), Failure> {
-        let CommitOptions { ref job, device, top, base } = *options;
+        let CommitOptions { ref job, device, top, base, ref backing_name } = *options;
         if self.is_active_commit(device, top) {
             return self.start_active_commit(job, top, base);
         }
@@ -63,7 +69,13 @@ impl<R: Rule> BlockLayer<R> {
                 filter: None,
                 main_node: device,
                 main_demand: Demand::NONE,
-                work: Work::Commit(Commit { top, base, base_was_read_only, frozen: Vec::new() }),
+                work: Work::Commit(Commit {
+                    top,
+                    base,
+                    base_was_read_only,
+                    backing_name: backing_name.clone(),
+                    frozen: Vec::new(),
+                }),
             },
         )?;
         match self.attach_commit(&mut job, options) {
@@ -140,38 +152,62 @@ impl<R: Rule> BlockLayer<R> {
 /// Source: `commit_prepare` in `block/commit.c`, `bdrv_drop_intermediate` in `block.c`, QEMU 10.0.
 /// There the job's own edges stay until the job is dismissed; judged at once, they go as well.
 pub(crate) fn completing_steps<R: Rule>(
+    layer: &BlockLayer<R>,
     job: &Job,
     commit: &Commit,
-    completion: Completion,
 ) -> Vec<Step<R>> {
     let mut steps = Vec::from(release_steps(&commit.frozen, job.backends[0]));
     let base = commit.base;
     let filter = job.filter.expect("a commit that has not left has its filter");
-    let pause = Pause::Change(vec![filter, base]);
-    steps.push(Step::new(IfRefused::FailJob, pause, move |change| change.replace(filter, base)));
-    if completion == Completion::Atomic {
+    let replace =
+        Step::new(IfRefused::FailJob, Pause::Change, move |change| change.replace(filter, base));
+    let section = [filter, base];
+    steps.push(replace.within(&section));
+    for overlay in overlays(&layer.graph, filter) {
+        if layer.graph.state(overlay).contains(State::READ_ONLY) {
+            steps.extend([false, true].map(|read_only| {
+                layer.reopen(overlay, read_only).or(IfRefused::FailJob).within(&section)
+            }));
+        }
+    }
+    if layer.completion == Completion::Atomic {
         steps.push(release_nodes(job.root));
     }
-    steps.extend(commit.restore_base());
+    steps.extend(commit.restore_base(layer));
     steps
+}
+
+/// The nodes whose backing file `node` is.
+fn overlays<R: Rule>(graph: &Graph<R>, node: NodeId) -> Vec<NodeId> {
+    let backing = graph.parents(node).filter(|&edge| graph.role(edge).contains(Role::COW));
+    let overlays = backing.filter_map(|edge| match graph.parent_of(edge) {
+        Parent::Node(overlay) => Some(overlay),
+        Parent::Root(_) => None,
+    });
+    overlays.collect()
 }
 
 /// How the commit leaves the graph without effect.
 ///
 /// Source: `commit_abort` in `block/commit.c`, QEMU 10.0.
-pub(crate) fn cancelling_steps<R: Rule>(job: &Job, commit: &Commit) -> Vec<Step<R>> {
+pub(crate) fn cancelling_steps<R: Rule>(
+    layer: &BlockLayer<R>,
+    job: &Job,
+    commit: &Commit,
+) -> Vec<Step<R>> {
     let mut steps = Vec::from(release_steps(&commit.frozen, job.backends[0]));
     steps.push(release_nodes(job.root));
     let top = commit.top;
     let filter = job.filter.expect("a commit that has not left has its filter");
-    let pause = Pause::Change(vec![filter, top]);
-    steps.push(Step::new(IfRefused::Abort, pause, move |change| change.replace(filter, top)));
-    steps.extend(commit.restore_base());
+    let drop =
+        Step::new(IfRefused::Abort, Pause::Change, move |change| change.replace(filter, top));
+    steps.push(drop.within(&[filter, top]));
+    steps.extend(commit.restore_base(layer));
     steps
 }
 
 fn release_nodes<R: Rule>(root: RootId) -> Step<R> {
-    Step::new(IfRefused::Abort, Pause::Change(Vec::new()), move |change| detach_all(change, root))
+    Step::new(IfRefused::Abort, Pause::Change, move |change| detach_all(change, root))
 }
 
 impl Commit {
@@ -180,7 +216,23 @@ impl Commit {
         graph.length(self.top)
     }
 
-    fn restore_base<R: Rule>(&self) -> Option<Step<R>> {
-        self.base_was_read_only.then(|| reopen(self.base, true))
+    /// What there is to copy.
+    ///
+    /// Source: `commit_run` in `block/commit.c`, QEMU 10.0.
+    pub(crate) fn dirty<R: Rule>(&self, layer: &BlockLayer<R>) -> Extents {
+        layer.allocated(self.top, layer.graph.overlay_of(self.top, self.base))
+    }
+
+    /// What the overlays' images are told when the job leaves: that the base is their backing file.
+    pub(crate) fn relinked<R: Rule>(&self, graph: &Graph<R>, filter: NodeId) -> Vec<Relinked> {
+        let relinked = |overlay| {
+            let (backing, name) = (self.base, self.backing_name.clone());
+            Relinked { overlay, backing, name }
+        };
+        overlays(graph, filter).into_iter().map(relinked).collect()
+    }
+
+    fn restore_base<R: Rule>(&self, layer: &BlockLayer<R>) -> Option<Step<R>> {
+        self.base_was_read_only.then(|| layer.reopen(self.base, true))
     }
 }

@@ -10,8 +10,8 @@
 use blkperm_graph::{NodeId, Parent, RootId, Rule};
 
 use crate::event::Event;
+use crate::job::Job;
 use crate::layer::BlockLayer;
-use crate::status::Status;
 
 /// The jobs that a drained section has paused, by their own parent of nodes.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -20,9 +20,14 @@ pub(crate) struct Drained(Vec<RootId>);
 impl<R: Rule> BlockLayer<R> {
     /// Pauses every job for a moment, as each change of the graph does.
     pub fn drain_all(&mut self) {
-        let all = self.jobs.iter().map(|job| job.root).collect();
-        let drained = self.begin_pause(all);
+        let drained = self.begin_pause_of_all();
         self.end_drain(&drained);
+    }
+
+    /// Pauses every job until [`end_drain`](Self::end_drain).
+    pub(crate) fn begin_pause_of_all(&mut self) -> Drained {
+        let all = self.jobs.iter().map(|job| job.root).collect();
+        self.begin_pause(all)
     }
 
     /// Pauses the jobs that use a node or what lies above it, for a moment.
@@ -49,10 +54,22 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn end_drain(&mut self, drained: &Drained) {
         for place in 0..self.jobs.len() {
             if drained.0.contains(&self.jobs[place].root) {
-                self.jobs[place].drains -= 1;
-                if self.jobs[place].drains == 0 {
-                    self.report_pause(place, Status::Running, Status::Ready);
-                }
+                self.hold(place, |job| job.drains -= 1);
+            }
+        }
+    }
+
+    /// Pauses the newest job if it uses what another one keeps drained that is about to end.
+    pub(crate) fn join_drains(&mut self) {
+        let Some(newest) = self.jobs.len().checked_sub(1) else { return };
+        let root = self.jobs[newest].root;
+        for place in 0..newest {
+            let drained = self.jobs[place].drained.is_some();
+            let source = self.jobs[place].source().filter(|_| drained);
+            if source.is_some_and(|source| self.users(&[source]).contains(&root)) {
+                let drained = self.jobs[place].drained.get_or_insert_default();
+                drained.0.push(root);
+                self.hold(newest, |job| job.drains += 1);
             }
         }
     }
@@ -89,24 +106,20 @@ impl<R: Rule> BlockLayer<R> {
     fn begin_pause(&mut self, roots: Vec<RootId>) -> Drained {
         for place in 0..self.jobs.len() {
             if roots.contains(&self.jobs[place].root) {
-                self.jobs[place].drains += 1;
-                if self.jobs[place].drains == 1 {
-                    self.report_pause(place, Status::Paused, Status::Standby);
-                }
+                self.hold(place, |job| job.drains += 1);
             }
         }
         Drained(roots)
     }
 
-    /// Says that a job is in another status for a moment: `running` where it runs, `ready` where it
-    /// is ready, and nothing where it is not at work.
-    fn report_pause(&mut self, place: usize, running: Status, ready: Status) {
-        let job = &self.jobs[place];
-        let status = match job.status {
-            Status::Running => running,
-            Status::Ready => ready,
-            _ => return,
-        };
-        self.events.push(Event::StatusChange { job: job.id.clone(), status });
+    /// Changes what holds a job, and says so if it is thereby paused, or goes on.
+    pub(crate) fn hold(&mut self, place: usize, change: impl FnOnce(&mut Job)) {
+        let job = &mut self.jobs[place];
+        let before = job.status();
+        change(job);
+        let status = job.status();
+        if status != before {
+            self.events.push(Event::StatusChange { job: job.id.clone(), status });
+        }
     }
 }

@@ -51,4 +51,6 @@ pub enum JobError {
     Cancelled,
     /// Source and target of a mirror have different sizes.
     DifferentSizes,
+    /// A node could not be made longer (`ENOTSUP`).
+    NotSupported,
 }

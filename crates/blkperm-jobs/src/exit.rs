@@ -1,6 +1,6 @@
 //! How a job leaves the graph: one list of steps, carried out one by one or at once.
 
-use blkperm_graph::{Change, EdgeId, NodeId, Parent, Refusal, RootId, Rule, State};
+use blkperm_graph::{Change, EdgeId, NodeId, Parent, Refusal, RootId, Rule};
 
 use crate::denied::Abort;
 use crate::layer::BlockLayer;
@@ -20,19 +20,21 @@ pub enum Completion {
 pub(crate) enum IfRefused {
     /// The job fails, and is cancelled.
     FailJob,
+    /// The job fails, but the other steps are done all the same: without this one, they cancel it.
+    FailJobAndGoOn,
     /// QEMU assumes that it is not: its process ends.
     Abort,
     /// Nothing: the step is done where it can be, and never judged together with others.
     Ignore,
 }
 
-/// For which nodes other jobs pause around a step, when steps are done one by one.
-#[derive(Clone, Debug)]
+/// When other jobs pause for a step, when steps are done one by one.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Pause {
-    /// None: the graph is not locked for the step.
+    /// They do not.
     None,
-    /// For a change of the graph, with these nodes drained.
-    Change(Vec<NodeId>),
+    /// For a moment, since the graph changes.
+    Change,
     /// As when a BlockBackend goes: its node is drained twice before.
     Backend(RootId),
 }
@@ -43,6 +45,8 @@ type Action<R> = Box<dyn Fn(&mut Change<'_, R>) -> Result<(), Refusal>>;
 pub(crate) struct Step<R: Rule> {
     if_refused: IfRefused,
     pause: Pause,
+    /// The nodes that are drained meanwhile, and from one step to the next with the same nodes.
+    section: Vec<NodeId>,
     action: Action<R>,
 }
 
@@ -52,15 +56,27 @@ impl<R: Rule> Step<R> {
         pause: Pause,
         action: impl Fn(&mut Change<'_, R>) -> Result<(), Refusal> + 'static,
     ) -> Step<R> {
-        Step { if_refused, pause, action: Box::new(action) }
+        Step { if_refused, pause, section: Vec::new(), action: Box::new(action) }
+    }
+
+    /// The step with another meaning of its refusal.
+    pub(crate) fn or(self, if_refused: IfRefused) -> Step<R> {
+        Step { if_refused, ..self }
+    }
+
+    /// The step with these nodes drained.
+    pub(crate) fn within(self, section: &[NodeId]) -> Step<R> {
+        Step { section: section.to_vec(), ..self }
     }
 }
 
 /// How leaving the graph went.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     /// All steps are done.
     Done,
+    /// All steps are done but one, without which the job had no effect.
+    Failed,
     /// A step was refused that fails the job. One by one, those before it are done; at once, none.
     Refused,
 }
@@ -79,15 +95,30 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn carry_out_stepwise(&mut self, steps: &[Step<R>]) -> Result<Exit, Abort> {
-        for step in steps {
-            let done = self.pausing(&step.pause, |layer| layer.graph.transact(&step.action));
-            match (done, step.if_refused) {
-                (Ok(()), _) | (Err(_), IfRefused::Ignore) => {}
-                (Err(_), IfRefused::FailJob) => return Ok(Exit::Refused),
-                (Err(refusal), IfRefused::Abort) => return Err(Abort { refusal }),
+        let mut exit = Exit::Done;
+        for section in steps.chunk_by(|one, next| one.section == next.section) {
+            let drained = self.drained(&section[0].section, |layer| {
+                section.iter().try_for_each(|step| layer.carry_out_one(step, &mut exit))
+            });
+            drained?;
+            if exit == Exit::Refused {
+                break;
             }
         }
-        Ok(Exit::Done)
+        Ok(exit)
+    }
+
+    fn carry_out_one(&mut self, step: &Step<R>, exit: &mut Exit) -> Result<(), Abort> {
+        if *exit == Exit::Refused {
+            return Ok(());
+        }
+        match (self.pausing(step), step.if_refused) {
+            (Ok(()), _) | (Err(_), IfRefused::Ignore) => {}
+            (Err(_), IfRefused::FailJob) => *exit = Exit::Refused,
+            (Err(_), IfRefused::FailJobAndGoOn) => *exit = Exit::Failed,
+            (Err(refusal), IfRefused::Abort) => return Err(Abort { refusal }),
+        }
+        Ok(())
     }
 
     fn carry_out_at_once(&mut self, steps: &[Step<R>]) -> Exit {
@@ -100,23 +131,19 @@ impl<R: Rule> BlockLayer<R> {
             return Exit::Refused;
         }
         for step in ignorable {
-            let _ = self.pausing(&step.pause, |layer| layer.graph.transact(&step.action));
+            let _ = self.drained(&step.section, |layer| layer.pausing(step));
         }
         Exit::Done
     }
 
-    fn pausing<T>(&mut self, pause: &Pause, act: impl FnOnce(&mut Self) -> T) -> T {
-        match pause {
-            Pause::None => act(self),
-            Pause::Change(drained) => self.drained(drained, |layer| {
-                layer.drain_all();
-                act(layer)
-            }),
-            Pause::Backend(backend) => {
-                self.drain_backend(*backend);
-                act(self)
-            }
+    /// Does a step, with the pause that belongs to it.
+    fn pausing(&mut self, step: &Step<R>) -> Result<(), Refusal> {
+        match step.pause {
+            Pause::None => {}
+            Pause::Change => self.drain_all(),
+            Pause::Backend(backend) => self.drain_backend(backend),
         }
+        self.graph.transact(&step.action)
     }
 }
 
@@ -137,14 +164,4 @@ pub(crate) fn release_steps<R: Rule>(frozen: &[EdgeId], writer: RootId) -> [Step
         detach_all(change, writer)
     });
     [thaw, release]
-}
-
-/// Makes a node read-only or read-write, where that can be done.
-pub(crate) fn reopen<R: Rule>(node: NodeId, read_only: bool) -> Step<R> {
-    Step::new(IfRefused::Ignore, Pause::Change(vec![node]), move |change| {
-        let mut state = change.graph().state(node);
-        state.set(State::READ_ONLY, read_only);
-        change.set_state(node, state);
-        Ok(())
-    })
 }

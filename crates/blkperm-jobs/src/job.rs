@@ -59,7 +59,10 @@ pub(crate) enum Ending {
 pub struct Job {
     pub(crate) id: String,
     pub(crate) kind: &'static str,
+    /// The status, but for pauses: neither `paused` nor `standby`.
     pub(crate) status: Status,
+    /// Whether the user has paused the job.
+    pub(crate) user_paused: bool,
     pub(crate) auto_finalize: bool,
     pub(crate) auto_dismiss: bool,
     pub(crate) speed: u64,
@@ -68,8 +71,8 @@ pub struct Job {
     pub(crate) error: Option<JobError>,
     /// How many drained sections the job is paused for.
     pub(crate) drains: u32,
-    /// The other jobs that are paused while this one ends.
-    pub(crate) drained: Drained,
+    /// The other jobs that are paused while this one ends, from when it does.
+    pub(crate) drained: Option<Drained>,
     pub(crate) ending: Option<Ending>,
     /// Whether the job can neither complete nor be cancelled as the graph stands.
     pub(crate) stuck: bool,
@@ -97,7 +100,11 @@ impl Job {
 
     /// The status.
     pub fn status(&self) -> Status {
-        self.status
+        match self.status {
+            Status::Running if self.is_held() => Status::Paused,
+            Status::Ready if self.is_held() => Status::Standby,
+            status => status,
+        }
     }
 
     /// Whether the job finalizes itself.
@@ -120,6 +127,14 @@ impl Job {
         matches!(self.work, Work::Mirror(_))
     }
 
+    /// Of a mirror: the node that it copies.
+    pub(crate) fn source(&self) -> Option<NodeId> {
+        match &self.work {
+            Work::Mirror(mirror) => Some(mirror.source),
+            Work::Commit(_) => None,
+        }
+    }
+
     /// Of a mirror that is no active commit: whether every write reaches the target at once.
     pub fn is_actively_synced(&self) -> Option<bool> {
         match &self.work {
@@ -132,18 +147,18 @@ impl Job {
 
     /// Whether the job may be completed.
     pub fn is_ready(&self) -> bool {
-        matches!(self.status, Status::Ready | Status::Standby)
+        self.status == Status::Ready
     }
 
-    /// Whether the job does not go on: the user has paused it, or it is a mirror that waits to be
-    /// finalized, with its source drained.
+    /// Whether the job does not go on: it is held, or it is a mirror that waits to be finalized,
+    /// with its source drained.
     pub fn is_paused(&self) -> bool {
-        self.is_paused_by_user() || self.is_mirror() && self.status == Status::Pending
+        self.is_held() || self.is_mirror() && self.status == Status::Pending
     }
 
-    /// Whether the user has paused the job.
-    pub(crate) fn is_paused_by_user(&self) -> bool {
-        matches!(self.status, Status::Paused | Status::Standby)
+    /// Whether the user has paused the job, or what it uses is drained.
+    pub(crate) fn is_held(&self) -> bool {
+        self.user_paused || self.drains > 0
     }
 
     /// Whether the job can neither complete nor be cancelled as the graph stands; it tries again

@@ -1,14 +1,15 @@
 //! The block layer of one process: the graph and the jobs on it.
 
-use blkperm_graph::{Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, RootId, Rule, State};
+use blkperm_graph::{Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, RootId, Rule};
 
+use crate::content::Contents;
 use crate::denied::{Abort, Denied};
-use crate::drain::Drained;
 use crate::event::Event;
 use crate::exit::{Completion, detach_all};
 use crate::filter::{FILTERED, MIRROR_TOP_STOPPING};
 use crate::job::{Job, JobOptions, Work};
 use crate::name::{NodeNames, is_wellformed};
+use crate::reopen::Followers;
 use crate::status::Status;
 
 /// A block graph under the rule `R`, and the jobs on it.
@@ -24,6 +25,20 @@ pub struct BlockLayer<R: Rule> {
     pub(crate) completion: Completion,
     pub(crate) jobs: Vec<Job>,
     pub(crate) events: Vec<Event>,
+    pub(crate) followers: Followers,
+    pub(crate) contents: Contents,
+    pub(crate) relinked: Vec<Relinked>,
+}
+
+/// A job has written into an overlay's image what its backing file is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Relinked {
+    /// The overlay.
+    pub overlay: NodeId,
+    /// The node that is its backing file now.
+    pub backing: NodeId,
+    /// How the image is to call it, if that was asked for.
+    pub name: Option<String>,
 }
 
 /// What is needed to create a job.
@@ -45,6 +60,9 @@ impl<R: Rule> BlockLayer<R> {
             completion,
             jobs: Vec::new(),
             events: Vec::new(),
+            followers: Followers::default(),
+            contents: Contents::default(),
+            relinked: Vec::new(),
         }
     }
 
@@ -68,30 +86,19 @@ impl<R: Rule> BlockLayer<R> {
         std::mem::take(&mut self.events)
     }
 
-    /// Makes a node read-only or read-write.
-    ///
-    /// # Errors
-    ///
-    /// The refusal; the node is then as before.
-    pub fn set_read_only(&mut self, node: NodeId, read_only: bool) -> Result<(), Denied> {
-        let mut state = self.graph.state(node);
-        if state.contains(State::READ_ONLY) == read_only {
-            return Ok(());
-        }
-        state.set(State::READ_ONLY, read_only);
-        self.drained(&[node], |layer| {
-            layer.drain_all();
-            layer.graph.transact(|change| {
-                change.set_state(node, state);
-                Ok(())
-            })
-        })?;
-        Ok(())
+    /// The overlays since this was last asked into whose images a job has written another backing
+    /// file.
+    pub fn take_relinked(&mut self) -> Vec<Relinked> {
+        std::mem::take(&mut self.relinked)
     }
 
     /// Lets go of a node once, as [`Graph::release`] does.
     pub fn release(&mut self, node: NodeId) {
         let gone = self.graph.release(node);
+        if gone > 0 {
+            self.followers.forget_gone(&self.graph);
+            self.contents.forget_gone(&self.graph);
+        }
         (0..gone).for_each(|_| self.drain_all());
     }
 
@@ -157,6 +164,7 @@ impl<R: Rule> BlockLayer<R> {
             id: id.clone(),
             kind: new.kind,
             status: Status::Created,
+            user_paused: false,
             auto_finalize: options.auto_finalize,
             auto_dismiss: options.auto_dismiss,
             speed: 0,
@@ -164,7 +172,7 @@ impl<R: Rule> BlockLayer<R> {
             offset: 0,
             error: None,
             drains: 0,
-            drained: Drained::default(),
+            drained: None,
             ending: None,
             stuck: false,
             owner: new.owner,
@@ -234,6 +242,7 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn start_job(&mut self, mut job: Job) {
         self.set_status(&mut job, Status::Running);
         self.jobs.push(job);
+        self.join_drains();
     }
 
     /// Takes back all that a job that does not start has put into the graph.

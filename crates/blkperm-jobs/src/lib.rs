@@ -7,6 +7,7 @@
 
 mod blocker;
 mod commit;
+mod content;
 mod denied;
 mod drain;
 mod event;
@@ -16,6 +17,8 @@ mod job;
 mod layer;
 mod mirror;
 mod name;
+mod reopen;
+mod resize;
 mod run;
 mod status;
 mod verb;
@@ -26,7 +29,7 @@ pub use denied::{Abort, Denied, Failure};
 pub use event::{Event, JobError, Progress};
 pub use exit::Completion;
 pub use job::{Job, JobOptions};
-pub use layer::BlockLayer;
+pub use layer::{BlockLayer, Relinked};
 pub use mirror::{MirrorOptions, Sync};
 pub use name::{MAX_NODE_NAME, NodeNames, is_wellformed};
 pub use status::{Status, Verb};

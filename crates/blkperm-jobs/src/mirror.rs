@@ -2,8 +2,9 @@
 
 use blkperm_graph::{Demand, EdgeId, Graph, NewNode, NodeId, Permissions, Rule, State};
 
+use crate::content::Extents;
 use crate::denied::{Denied, Failure};
-use crate::exit::{IfRefused, Pause, Step, detach_all, release_steps, reopen};
+use crate::exit::{IfRefused, Pause, Step, detach_all, release_steps};
 use crate::filter::{MIRROR_TOP, MIRROR_TOP_OF_COMMIT, MIRROR_TOP_STOPPING};
 use crate::job::{Job, JobOptions, Work};
 use crate::layer::{BlockLayer, NewJob};
@@ -43,7 +44,8 @@ pub(crate) struct Mirror {
     pub(crate) source: NodeId,
     pub(crate) target: NodeId,
     replaces: Option<NodeId>,
-    is_commit: bool,
+    /// The node down to which data is copied, exclusive; none to copy what the whole chain has.
+    base: Option<NodeId>,
     sync: Sync,
     pub(crate) write_blocking: bool,
     /// Whether the target was made read-write for an active commit.
@@ -57,6 +59,7 @@ struct Start {
     target: NodeId,
     replaces: Option<NodeId>,
     is_commit: bool,
+    base: Option<NodeId>,
     sync: Sync,
     write_blocking: bool,
     base_was_read_only: bool,
@@ -75,6 +78,7 @@ impl<R: Rule> BlockLayer<R> {
     pub fn start_mirror(&mut self, options: &MirrorOptions) -> Result<(), Failure> {
         let MirrorOptions { device, target, replaces, sync, write_blocking, .. } = *options;
         let is_commit = self.graph.chain_contains(device, target);
+        let backing = self.graph.backing_chain_next(device);
         self.start_mirror_job(
             &options.job,
             &Start {
@@ -82,6 +86,7 @@ impl<R: Rule> BlockLayer<R> {
                 target,
                 replaces,
                 is_commit,
+                base: backing.filter(|_| sync == Sync::Top),
                 sync,
                 write_blocking,
                 base_was_read_only: false,
@@ -106,6 +111,7 @@ impl<R: Rule> BlockLayer<R> {
             target: base,
             replaces: None,
             is_commit: true,
+            base: Some(base),
             sync: Sync::Top,
             write_blocking: false,
             base_was_read_only,
@@ -119,7 +125,7 @@ impl<R: Rule> BlockLayer<R> {
 
     fn start_mirror_job(&mut self, options: &JobOptions, start: &Start) -> Result<(), Failure> {
         let &Start { source, target, replaces, is_commit, sync, write_blocking, .. } = start;
-        let &Start { base_was_read_only, kind, .. } = start;
+        let &Start { base, base_was_read_only, kind, .. } = start;
         if self.graph.skip_filters(source) == self.graph.skip_filters(target) {
             return Err(Failure::Denied(Denied::MirrorIntoItself));
         }
@@ -150,7 +156,7 @@ impl<R: Rule> BlockLayer<R> {
                     source,
                     target,
                     replaces,
-                    is_commit,
+                    base,
                     sync,
                     write_blocking,
                     base_was_read_only,
@@ -250,56 +256,70 @@ impl<R: Rule> BlockLayer<R> {
 ///
 /// Source: `mirror_exit_common` in `block/mirror.c`, QEMU 10.0.
 pub(crate) fn exit_steps<R: Rule>(
-    graph: &Graph<R>,
+    layer: &BlockLayer<R>,
     job: &Job,
     mirror: &Mirror,
     completing: bool,
 ) -> Vec<Step<R>> {
     let filter = job.filter.expect("a mirror that has not left has its filter");
     let target = mirror.target;
-    let change = || Pause::Change(vec![filter, target]);
-    let is_read_only = |node| graph.state(node).contains(State::READ_ONLY);
+    let section = [filter, target];
+    let is_read_only = |node| layer.graph.state(node).contains(State::READ_ONLY);
     let mut steps = Vec::from(release_steps(&mirror.frozen, job.backends[0]));
-    steps.push(Step::new(IfRefused::Abort, Pause::None, move |change| {
+    let stop = Step::new(IfRefused::Abort, Pause::None, move |change| {
         change.set_driver(filter, &MIRROR_TOP_STOPPING);
         Ok(())
-    }));
+    });
+    steps.push(stop.within(&section));
     if completing {
         let replaced = mirror.replaces.unwrap_or(mirror.source);
         if is_read_only(replaced) != is_read_only(target) {
-            steps.push(reopen(target, is_read_only(replaced)));
+            steps.push(layer.reopen(target, is_read_only(replaced)).within(&section));
         }
-        steps.push(Step::new(IfRefused::FailJob, change(), move |change| {
+        let replace = Step::new(IfRefused::FailJobAndGoOn, Pause::Change, move |change| {
             change.replace(replaced, target)
-        }));
+        });
+        steps.push(replace.within(&section));
     }
     let root = job.root;
-    steps.push(Step::new(IfRefused::Abort, change(), move |change| detach_all(change, root)));
-    steps.push(Step::new(IfRefused::Abort, change(), move |change| {
+    let detach = Step::new(IfRefused::Abort, Pause::Change, move |change| detach_all(change, root));
+    steps.push(detach.within(&section));
+    let drop = Step::new(IfRefused::Abort, Pause::Change, move |change| {
         let edge = change.graph().filtered_edge(filter).expect("a filter has a child");
         change.replace(filter, change.graph().child_of(edge))
-    }));
-    if mirror.base_was_read_only && !completing {
-        steps.push(reopen(target, true));
+    });
+    steps.push(drop.within(&section));
+    // QEMU's quirk: not after a graceful cancel, which counts as success, nor when the target was
+    // refused to take the source's place.
+    if mirror.base_was_read_only && job.error.is_some() {
+        steps.push(layer.reopen(target, true).within(&section));
     }
     steps
 }
 
 impl Mirror {
-    /// How many bytes there are to copy, if no image holds data of its own yet.
+    /// What there is to copy.
     ///
     /// Source: `mirror_dirty_init` in `block/mirror.c`, QEMU 10.0.
-    pub(crate) fn len<R: Rule>(&self, graph: &Graph<R>) -> u64 {
-        let has_backing = graph.driver(graph.skip_filters(self.source)).supports_backing;
+    pub(crate) fn dirty<R: Rule>(&self, layer: &BlockLayer<R>) -> Extents {
+        let graph = &layer.graph;
         match self.sync {
-            Sync::None => 0,
-            Sync::Top if has_backing || self.is_commit => 0,
-            Sync::Top | Sync::Full => graph.length(self.source),
+            Sync::None => Extents::default(),
+            Sync::Full => Extents::from(0..graph.length(self.source)),
+            Sync::Top => {
+                let last = self.base.and_then(|base| graph.overlay_of(self.source, base));
+                layer.allocated(self.source, last)
+            }
         }
     }
 
-    /// Whether the copy cannot even begin: only the base of an active commit is resized.
+    /// Whether the copy cannot even begin: only the base of a commit is resized.
     pub(crate) fn sizes_differ<R: Rule>(&self, graph: &Graph<R>) -> bool {
-        !self.is_commit && graph.length(self.source) != graph.length(self.target)
+        !self.resizes_target() && graph.length(self.source) != graph.length(self.target)
+    }
+
+    /// Whether the target becomes as long as the source.
+    pub(crate) fn resizes_target(&self) -> bool {
+        self.base == Some(self.target)
     }
 }

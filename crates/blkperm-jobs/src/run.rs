@@ -5,7 +5,6 @@
 use blkperm_graph::Rule;
 
 use crate::denied::Abort;
-use crate::drain::Drained;
 use crate::event::{Event, JobError};
 use crate::exit::{Exit, Step};
 use crate::job::{Ending, Job, Work};
@@ -37,6 +36,29 @@ impl<R: Rule> BlockLayer<R> {
         Ok(())
     }
 
+    /// Cancels and forgets all jobs, newest first, with all of them paused: the end of a process.
+    ///
+    /// Source: `job_cancel_sync_all` in `job.c`, in the drained section of `main` in
+    /// `storage-daemon/qemu-storage-daemon.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`]: the process is over before it has ended. Whoever goes on has one job less, and may
+    /// call this again for the others.
+    pub fn cancel_all(&mut self) -> Result<(), Abort> {
+        self.begin_pause_of_all();
+        while let Some(mut job) = self.jobs.pop() {
+            self.wake(&mut job);
+            if job.status != Status::Concluded {
+                self.fail(&mut job, JobError::Cancelled)?;
+            }
+            if job.status == Status::Concluded {
+                self.forget(&mut job);
+            }
+        }
+        Ok(())
+    }
+
     /// Does something with a job that is taken out of the list; the job is not returned when it is
     /// gone after that.
     pub(crate) fn with_job<T>(
@@ -53,13 +75,16 @@ impl<R: Rule> BlockLayer<R> {
     /// Lets one job go on; returns whether it has moved.
     fn advance(&mut self, job: &mut Job) -> Result<bool, Abort> {
         if job.stuck {
-            self.leave_without_effect(job)?;
-            return Ok(!job.stuck);
+            // That it cannot leave was said when it got stuck; the jobs behind it are to go on.
+            let left = self.leave_without_effect(job);
+            return Ok(left.is_ok() && !job.stuck);
         }
         match (job.status, job.ending) {
             (Status::Running | Status::Ready, Some(Ending::Forced)) => {
+                self.wake(job);
                 self.fail(job, JobError::Cancelled)?;
             }
+            _ if job.is_held() => return Ok(false),
             (Status::Running, _) => self.work(job)?,
             (Status::Ready, Some(Ending::Complete | Ending::Graceful)) => self.succeed(job)?,
             _ => return Ok(false),
@@ -67,23 +92,49 @@ impl<R: Rule> BlockLayer<R> {
         Ok(true)
     }
 
+    /// Says that a job leaves its pause to be cancelled.
+    fn wake(&mut self, job: &mut Job) {
+        if job.status() != job.status {
+            self.set_status(job, job.status);
+        }
+        job.user_paused = false;
+    }
+
     fn work(&mut self, job: &mut Job) -> Result<(), Abort> {
+        if let Err(error) = self.fit(job) {
+            return self.fail(job, error);
+        }
         match &job.work {
-            Work::Mirror(mirror) if mirror.sizes_differ(&self.graph) => {
-                self.fail(job, JobError::DifferentSizes)
-            }
             Work::Mirror(mirror) => {
-                job.len = mirror.len(&self.graph);
+                let dirty = mirror.dirty(self);
+                self.write(mirror.target, &dirty);
+                job.len = dirty.len();
                 job.offset = job.len;
                 self.set_status(job, Status::Ready);
                 self.events.push(Event::Ready(job.progress()));
                 Ok(())
             }
             Work::Commit(commit) => {
+                let dirty = commit.dirty(self);
+                self.write(commit.base, &dirty);
                 job.len = commit.len(&self.graph);
                 job.offset = job.len;
                 self.succeed(job)
             }
+        }
+    }
+
+    /// Makes the node long enough that the job writes.
+    fn fit(&mut self, job: &Job) -> Result<(), JobError> {
+        match &job.work {
+            Work::Mirror(mirror) if mirror.sizes_differ(&self.graph) => {
+                Err(JobError::DifferentSizes)
+            }
+            Work::Mirror(mirror) if mirror.resizes_target() => {
+                self.grow(mirror.target, mirror.source)
+            }
+            Work::Mirror(_) => Ok(()),
+            Work::Commit(commit) => self.grow(commit.base, commit.top),
         }
     }
 
@@ -102,8 +153,19 @@ impl<R: Rule> BlockLayer<R> {
     /// Takes the job out of the graph with its effect; a job that cannot is cancelled.
     pub(crate) fn finalize(&mut self, job: &mut Job) -> Result<(), Abort> {
         let steps = self.completing_steps(job);
-        match self.carry_out(&steps)? {
+        let relinked = match (&job.work, job.filter) {
+            (Work::Commit(commit), Some(filter)) => commit.relinked(&self.graph, filter),
+            _ => Vec::new(),
+        };
+        match self.leave(job, &steps)? {
             Exit::Done => {
+                self.relinked.extend(relinked);
+                self.conclude(job);
+                Ok(())
+            }
+            Exit::Failed => {
+                job.error = Some(JobError::NotPermitted);
+                self.set_status(job, Status::Aborting);
                 self.conclude(job);
                 Ok(())
             }
@@ -123,8 +185,8 @@ impl<R: Rule> BlockLayer<R> {
             self.set_status(job, Status::Aborting);
         }
         let steps = self.cancelling_steps(job);
-        match self.carry_out(&steps)? {
-            Exit::Done => {
+        match self.leave(job, &steps)? {
+            Exit::Done | Exit::Failed => {
                 job.stuck = false;
                 self.conclude(job);
             }
@@ -133,12 +195,22 @@ impl<R: Rule> BlockLayer<R> {
         Ok(())
     }
 
+    /// Carries out the steps with which a job leaves, while all nodes stay that it is about.
+    fn leave(&mut self, job: &Job, steps: &[Step<R>]) -> Result<Exit, Abort> {
+        let nodes = match &job.work {
+            Work::Mirror(mirror) => [mirror.source, mirror.target],
+            Work::Commit(commit) => [commit.top, commit.base],
+        };
+        nodes.into_iter().for_each(|node| self.graph.keep(node));
+        let exit = self.carry_out(steps);
+        nodes.into_iter().for_each(|node| self.release(node));
+        exit
+    }
+
     /// A mirror that ends keeps its source drained until it has left the graph.
     fn drain_source(&mut self, job: &mut Job) {
-        if let Work::Mirror(mirror) = &job.work
-            && job.drained == Drained::default()
-        {
-            job.drained = self.begin_drain(&[mirror.source]);
+        if let (Some(source), None) = (job.source(), &job.drained) {
+            job.drained = Some(self.begin_drain(&[source]));
         }
     }
 
@@ -146,22 +218,23 @@ impl<R: Rule> BlockLayer<R> {
         match &job.work {
             Work::Mirror(mirror) => {
                 let completing = job.ending == Some(Ending::Complete);
-                mirror::exit_steps(&self.graph, job, mirror, completing)
+                mirror::exit_steps(self, job, mirror, completing)
             }
-            Work::Commit(commit) => commit::completing_steps(job, commit, self.completion),
+            Work::Commit(commit) => commit::completing_steps(self, job, commit),
         }
     }
 
     fn cancelling_steps(&self, job: &Job) -> Vec<Step<R>> {
         match &job.work {
-            Work::Mirror(mirror) => mirror::exit_steps(&self.graph, job, mirror, false),
-            Work::Commit(commit) => commit::cancelling_steps(job, commit),
+            Work::Mirror(mirror) => mirror::exit_steps(self, job, mirror, false),
+            Work::Commit(commit) => commit::cancelling_steps(self, job, commit),
         }
     }
 
     fn conclude(&mut self, job: &mut Job) {
-        let drained = std::mem::take(&mut job.drained);
-        self.end_drain(&drained);
+        if let Some(drained) = job.drained.take() {
+            self.end_drain(&drained);
+        }
         self.clean_up(job);
         self.events.push(match job.error {
             Some(JobError::Cancelled) => Event::Cancelled(job.progress()),

@@ -3,7 +3,7 @@
 use blkperm_graph::Rule;
 
 use crate::denied::{Abort, Denied, Failure};
-use crate::event::{Event, JobError};
+use crate::event::JobError;
 use crate::job::{Ending, Job};
 use crate::layer::BlockLayer;
 use crate::status::{Status, Verb};
@@ -39,13 +39,9 @@ impl<R: Rule> BlockLayer<R> {
             let cancel = |layer: &mut Self, job: &mut Job| layer.fail(job, JobError::Cancelled);
             return Ok(self.act_on(id, cancel)?);
         }
-        if job.is_paused_by_user() {
-            if !force {
-                return Err(Denied::Paused(id.to_owned()).into());
-            }
-            self.resume(id)?;
+        if job.user_paused && !force {
+            return Err(Denied::Paused(id.to_owned()).into());
         }
-        let job = self.require(id, Verb::Cancel)?;
         let graceful = !force && job.is_mirror() && job.status == Status::Ready;
         job.ending = Some(if graceful { Ending::Graceful } else { Ending::Forced });
         Ok(())
@@ -80,13 +76,11 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// [`Denied::WrongStatus`], [`Denied::AlreadyPaused`].
     pub fn pause(&mut self, id: &str) -> Result<(), Denied> {
-        let job = self.require(id, Verb::Pause)?;
-        let paused = match job.status {
-            Status::Paused | Status::Standby => return Err(Denied::AlreadyPaused),
-            Status::Ready => Status::Standby,
-            _ => Status::Paused,
-        };
-        self.change_status(id, paused);
+        if self.require(id, Verb::Pause)?.user_paused {
+            return Err(Denied::AlreadyPaused);
+        }
+        let place = self.place(id);
+        self.hold(place, |job| job.user_paused = true);
         Ok(())
     }
 
@@ -96,12 +90,11 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// [`Denied::NotPaused`].
     pub fn resume(&mut self, id: &str) -> Result<(), Denied> {
-        let resumed = match self.find(id).status {
-            Status::Paused => Status::Running,
-            Status::Standby => Status::Ready,
-            _ => return Err(Denied::NotPaused),
-        };
-        self.change_status(id, resumed);
+        let place = self.place(id);
+        if !self.jobs[place].user_paused {
+            return Err(Denied::NotPaused);
+        }
+        self.hold(place, |job| job.user_paused = false);
         Ok(())
     }
 
@@ -118,20 +111,16 @@ impl<R: Rule> BlockLayer<R> {
 
     /// The job, when its status allows the verb.
     fn require(&mut self, id: &str, verb: Verb) -> Result<&mut Job, Denied> {
-        let job = self.find(id);
-        if job.status.allows(verb) {
-            return Ok(job);
+        let place = self.place(id);
+        let status = self.jobs[place].status();
+        if status.allows(verb) {
+            return Ok(&mut self.jobs[place]);
         }
-        Err(Denied::WrongStatus { job: id.to_owned(), status: job.status, verb })
+        Err(Denied::WrongStatus { job: id.to_owned(), status, verb })
     }
 
-    fn find(&mut self, id: &str) -> &mut Job {
-        self.jobs.iter_mut().find(|job| job.id == id).expect("there is such a job")
-    }
-
-    fn change_status(&mut self, id: &str, status: Status) {
-        self.find(id).status = status;
-        self.events.push(Event::StatusChange { job: id.to_owned(), status });
+    fn place(&self, id: &str) -> usize {
+        self.jobs.iter().position(|job| job.id == id).expect("there is such a job")
     }
 
     fn act_on(
@@ -139,7 +128,7 @@ impl<R: Rule> BlockLayer<R> {
         id: &str,
         act: impl FnOnce(&mut Self, &mut Job) -> Result<(), Abort>,
     ) -> Result<(), Abort> {
-        let index = self.jobs.iter().position(|job| job.id == id).expect("there is such a job");
+        let index = self.place(id);
         let job = self.jobs.remove(index);
         let (job, result) = self.with_job(job, act);
         if let Some(job) = job {

@@ -37,7 +37,16 @@ impl Recording {
     pub fn load(file: &Path) -> Result<Recording, Error> {
         let what = format!("read '{}'", file.display());
         let text = fs::read_to_string(file).map_err(Error::io(what))?;
-        let mut recording: Recording = serde_json::from_str(&text)
+        Recording::parse(file, &text)
+    }
+
+    /// Reads the text of a recording; `file` gives errors their place.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text is not a recording.
+    pub fn parse(file: &Path, text: &str) -> Result<Recording, Error> {
+        let mut recording: Recording = serde_json::from_str(text)
             .map_err(|source| Error::BadRecording { file: file.to_owned(), source })?;
         let mut graph = None;
         for step in &mut recording.transcript.steps {

@@ -73,6 +73,12 @@ pub enum ImageError {
     /// It is a directory.
     #[error("Is a directory")]
     IsADirectory,
+    /// What should be a directory on the way to it is none.
+    #[error("Not a directory")]
+    NotADirectory,
+    /// Its name, or a part of it, is longer than names can be.
+    #[error("File name too long")]
+    NameTooLong,
     /// It may not be read.
     #[error("Permission denied")]
     PermissionDenied,

@@ -10,6 +10,7 @@ pub mod monitor;
 pub mod play;
 pub mod qapi;
 pub mod scenario;
+pub mod server;
 pub mod transcript;
 
 pub use command::{Command, Phase, Request};

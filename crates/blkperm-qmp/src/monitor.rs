@@ -142,6 +142,19 @@ impl<R: Rule> Monitor<R> {
         result
     }
 
+    /// Removes all exports and ends all jobs, as the daemon does when it ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`] where QEMU's process would end before that. Called again, it goes on with the
+    /// other jobs.
+    pub fn shut_down(&mut self) -> Result<(), Abort> {
+        self.remove_all_exports();
+        let result = self.layer.cancel_all();
+        self.collect_job_events();
+        result
+    }
+
     /// The events since this was last asked.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
@@ -202,7 +215,7 @@ fn done() -> Result<Value, Failed> {
 /// What `query-version` returns, and the greeting says: the version that this follows.
 pub fn version() -> Value {
     json!({
-        "qemu": {"micro": 2, "minor": 0, "major": 10},
+        "qemu": {"major": 10, "minor": 0, "micro": 2},
         "package": concat!("blkperm ", env!("CARGO_PKG_VERSION")),
     })
 }

@@ -26,10 +26,12 @@
 //! ```
 
 mod hash_order;
+pub mod keyval;
 mod missing;
 mod object;
 mod parameter;
 mod path;
+mod scalar;
 
 #[cfg(test)]
 mod tests;
@@ -58,11 +60,32 @@ pub const ALTERNATE: &str = "alternate ";
 /// value recursively within a thread's stack. More is [`CommandError::Unimplemented`].
 pub const MAX_DEPTH: usize = 64;
 
-/// The arguments of a command.
+/// How an object was written, which decides on what a scalar is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    /// As JSON: a number is a number.
+    Json,
+    /// As `key=value,…`, by [`keyval::parse`]: every scalar is a text.
+    Keyval,
+}
+
+/// An object that was written in the given syntax.
 ///
 /// # Errors
 ///
 /// QEMU's first complaint, or that a part of the schema is not implemented.
+pub fn from_object<'de, T: Deserialize<'de>>(
+    members: &'de Map<String, Value>,
+    syntax: Syntax,
+) -> Result<T, CommandError> {
+    read(members, syntax, PhantomData::<T>)
+}
+
+/// The arguments of a command.
+///
+/// # Errors
+///
+/// As [`from_object`].
 pub fn from_arguments<'de, T: Deserialize<'de>>(
     arguments: &'de Map<String, Value>,
 ) -> Result<T, CommandError> {
@@ -73,10 +96,18 @@ pub fn from_arguments<'de, T: Deserialize<'de>>(
 ///
 /// # Errors
 ///
-/// As [`from_arguments`].
+/// As [`from_object`].
 pub fn from_arguments_seed<'de, S: DeserializeSeed<'de>>(
     arguments: &'de Map<String, Value>,
     seed: S,
 ) -> Result<S::Value, CommandError> {
-    Object::new(arguments).visit(&Path::Root, |members| seed.deserialize(members))
+    read(arguments, Syntax::Json, seed)
+}
+
+fn read<'de, S: DeserializeSeed<'de>>(
+    members: &'de Map<String, Value>,
+    syntax: Syntax,
+    seed: S,
+) -> Result<S::Value, CommandError> {
+    Object::new(members).visit(&Path::Root(syntax), |members| seed.deserialize(members))
 }

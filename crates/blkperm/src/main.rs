@@ -1,32 +1,71 @@
 //! The command `blkperm`: one QMP script, several permission rules, and real QEMU beside them.
 
+mod compare;
+mod error;
+mod label;
+mod outcome;
+mod output;
+mod qemu;
 mod registry;
+mod run;
 mod serve;
+mod source;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
+const ABOUT: &str = "\
+Compares QEMU's block permissions with grouped and owned ones.
+
+A block job's filter hides what the guest needs from everybody. QEMU then accepts parents that it
+should refuse, and aborts when the job ends. Under the ownership rule it does not happen. blkperm
+plays one and the same QMP script to several rules, with real QEMU beside them.";
+
+const EXAMPLES: &str = "\
+Examples:
+  blkperm compare
+          See QEMU abort in the built-in scenarios, and what cures it
+  blkperm run mirror-twice --rule ownership --completion atomic
+          Watch one scenario under one rule, with the graph that it ends in
+  blkperm serve --help
+          Stand in for a qemu-storage-daemon";
+
+/// Compares QEMU's block permissions with grouped and owned ones.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, long_about = ABOUT, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
+    color: output::Color,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Plays scenarios to every rule, with QEMU beside them
+    Compare(compare::Compare),
+    /// Plays one scenario to one rule, and shows all that it answers
+    Run(run::Run),
+    /// Speaks QMP, as a qemu-storage-daemon does
     Serve(serve::Serve),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    arguments.color.apply();
     let result = match arguments.command {
+        Command::Compare(compare) => compare.run().map_err(Into::into),
+        Command::Run(run) => run.run().map_err(Into::into),
         Command::Serve(serve) => serve.run(),
     };
     match result {
         Ok(code) => code,
+        Err(error) if error::is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("blkperm: {error}");
+            // When standard error is gone too, the exit status is all that can be told.
+            let _ = writeln!(anstream::stderr(), "{}", error::render(&*error));
             ExitCode::from(2)
         }
     }

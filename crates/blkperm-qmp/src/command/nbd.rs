@@ -20,6 +20,71 @@ pub struct NbdServerOptionsLegacy {
     pub addr: SocketAddressLegacy,
 }
 
+/// The NBD server as the option `--nbd-server` describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NbdServerOptions {
+    /// As in [`NbdServerOptionsLegacy`].
+    pub handshake_max_seconds: Option<u32>,
+    /// As in [`NbdServerOptionsLegacy`].
+    pub tls_creds: Option<String>,
+    /// As in [`NbdServerOptionsLegacy`].
+    pub tls_authz: Option<String>,
+    /// As in [`NbdServerOptionsLegacy`].
+    pub max_connections: Option<u32>,
+    /// Where to listen.
+    pub addr: SocketAddressFlat,
+}
+
+impl From<NbdServerOptions> for NbdServerOptionsLegacy {
+    fn from(options: NbdServerOptions) -> Self {
+        Self {
+            handshake_max_seconds: options.handshake_max_seconds,
+            tls_creds: options.tls_creds,
+            tls_authz: options.tls_authz,
+            max_connections: options.max_connections,
+            addr: options.addr.into(),
+        }
+    }
+}
+
+/// A socket address, with the details beside its type.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename = "union SocketAddress")]
+pub struct SocketAddressFlat {
+    /// What all addresses have.
+    pub base: SocketAddressBase,
+    /// The address itself.
+    #[serde(rename = "type")]
+    pub address: FlatAddress,
+}
+
+/// The kinds of socket addresses, with their details beside the type.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlatAddress {
+    /// An address and port of the internet protocols.
+    Inet(InetSocketAddress),
+    /// A path in the file system.
+    Unix(UnixSocketAddress),
+    /// An address of a virtual machine.
+    Vsock(VsockSocketAddress),
+    /// A file descriptor.
+    Fd(FdSocketAddress),
+}
+
+impl From<SocketAddressFlat> for SocketAddressLegacy {
+    fn from(SocketAddressFlat { base, address }: SocketAddressFlat) -> Self {
+        let address = match address {
+            FlatAddress::Inet(data) => SocketAddress::Inet(Wrapper { data }),
+            FlatAddress::Unix(data) => SocketAddress::Unix(Wrapper { data }),
+            FlatAddress::Vsock(data) => SocketAddress::Vsock(Wrapper { data }),
+            FlatAddress::Fd(data) => SocketAddress::Fd(Wrapper { data }),
+        };
+        Self { base, address }
+    }
+}
+
 qapi_enum! {
     /// The kinds of socket addresses.
     pub enum SocketAddressType {

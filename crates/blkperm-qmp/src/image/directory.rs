@@ -50,6 +50,8 @@ impl From<io::Error> for ImageError {
         match error.kind() {
             io::ErrorKind::NotFound => ImageError::NotFound,
             io::ErrorKind::IsADirectory => ImageError::IsADirectory,
+            io::ErrorKind::NotADirectory => ImageError::NotADirectory,
+            io::ErrorKind::InvalidFilename => ImageError::NameTooLong,
             io::ErrorKind::PermissionDenied => ImageError::PermissionDenied,
             _ => ImageError::Io(error),
         }

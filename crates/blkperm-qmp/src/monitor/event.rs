@@ -1,7 +1,7 @@
 //! What jobs tell, as QMP events.
 
 use blkperm_graph::Rule;
-use blkperm_jobs::{Event as JobEvent, Progress};
+use blkperm_jobs::{Event as JobEvent, Progress, Relinked};
 use serde_json::{Value, json};
 
 use super::{Monitor, text};
@@ -11,6 +11,14 @@ impl<R: Rule> Monitor<R> {
     /// Takes over the events of jobs.
     pub(super) fn collect_job_events(&mut self) {
         self.events.extend(self.layer.take_events().iter().map(event));
+        for Relinked { overlay, backing, name } in self.layer.take_relinked() {
+            if !self.layer.graph.contains_node(overlay) {
+                continue;
+            }
+            let backing = name.unwrap_or_else(|| self.filename(backing));
+            let overlay = self.layer.graph.name(overlay).to_owned();
+            self.nodes.get_mut(&overlay).auto_backing = backing;
+        }
     }
 }
 

@@ -47,10 +47,15 @@ impl<R: Rule> Monitor<R> {
         done()
     }
 
-    /// Removes all exports, newest first.
+    /// Removes all exports; they are reported when all are gone, newest first.
     pub(super) fn remove_all_exports(&mut self) {
-        while let Some(export) = self.exports.exports.pop() {
-            self.remove_export(&export);
+        let exports = std::mem::take(&mut self.exports.exports);
+        for export in &exports {
+            self.layer.remove_backend(export.backend);
+        }
+        self.collect_job_events();
+        for export in exports.iter().rev() {
+            self.report_deleted(export);
         }
     }
 
@@ -160,6 +165,10 @@ impl<R: Rule> Monitor<R> {
     fn remove_export(&mut self, export: &Export) {
         self.layer.remove_backend(export.backend);
         self.collect_job_events();
+        self.report_deleted(export);
+    }
+
+    fn report_deleted(&mut self, export: &Export) {
         let data = json!({"id": export.id});
         self.events.push(Event { name: "BLOCK_EXPORT_DELETED".to_owned(), data });
     }

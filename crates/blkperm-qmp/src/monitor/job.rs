@@ -106,6 +106,7 @@ impl<R: Rule> Monitor<R> {
             device,
             top,
             base,
+            backing_name: arguments.backing_file.clone(),
         })?;
         done()
     }
@@ -152,17 +153,19 @@ impl<R: Rule> Monitor<R> {
     /// Source: `bdrv_find_backing_image` in `block.c`, QEMU 10.0.
     fn backing_image(&self, top: NodeId, filename: &str) -> Option<NodeId> {
         let graph = &self.layer.graph;
-        let overlays = graph.chain(top).filter_map(|overlay| {
-            let below = graph.child_of(graph.backing_edge(overlay)?);
-            Some((self.filename(overlay), below))
-        });
-        overlays
-            .filter(|(overlay, below)| {
-                let (named, asked) = (self.filename(*below), relative_to(overlay, filename));
-                named == filename || normalized(&named) == normalized(&asked)
-            })
-            .map(|(_, below)| below)
-            .next()
+        let is_called = |&(overlay, below): &(NodeId, NodeId)| {
+            let named = self.filename(below);
+            if self.is_backing_overridden(overlay) {
+                return named == filename;
+            }
+            let asked = relative_to(&self.filename(overlay), filename);
+            normalized(&named) == normalized(&asked)
+        };
+        let mut pairs = std::iter::successors(Some(graph.skip_filters(top)), |&overlay| {
+            graph.backing_chain_next(overlay)
+        })
+        .filter_map(|overlay| Some((overlay, graph.backing_chain_next(overlay)?)));
+        pairs.find(is_called).map(|(_, below)| below)
     }
 
     /// The verbs: commands that ask something of one job.

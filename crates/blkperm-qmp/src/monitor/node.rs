@@ -21,8 +21,11 @@ pub(super) struct NodeDetail {
     pub(super) header: Option<ImageHeader>,
     /// The driver's own options that say what the node's content is.
     pub(super) options: Map<String, Value>,
-    /// Of a qcow2 node: whether its backing file is another than the image names.
-    pub(super) backing_overridden: bool,
+    /// What the backing file is called that is opened with the node's image unless told otherwise;
+    /// empty for none.
+    ///
+    /// Source: `auto_backing_file` of `BlockDriverState`, QEMU 10.0.
+    pub(super) auto_backing: String,
     /// How it was asked to be cached.
     pub(super) cache: Option<BlockdevCacheOptions>,
     /// What it was asked to do with zeroes.

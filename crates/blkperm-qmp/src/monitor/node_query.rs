@@ -24,7 +24,7 @@ impl<R: Rule> Monitor<R> {
             "file": self.filename(node),
             "detect_zeroes": detail.detect_zeroes.map_or("off", |mode| mode.as_str()),
             "encrypted": false,
-            "backing_file_depth": 0,
+            "backing_file_depth": if flat { 0 } else { self.layer.graph.chain(node).count() - 1 },
             "write_threshold": 0,
             "cache": {
                 "no-flush": cache(|cache| cache.no_flush).unwrap_or(false),
@@ -83,7 +83,7 @@ impl<R: Rule> Monitor<R> {
             driver @ ("null-co" | "null-aio") => {
                 detail?.options.is_empty().then(|| format!("{driver}://"))
             }
-            "qcow2" if !detail?.backing_overridden => self.plain_filename(child("file")?),
+            "qcow2" if !self.is_backing_overridden(node) => self.plain_filename(child("file")?),
             "raw" if detail?.options.is_empty() => {
                 let file = child("file")?;
                 let is_format = matches!(graph.driver(file).name, "raw" | "qcow2");
@@ -93,6 +93,16 @@ impl<R: Rule> Monitor<R> {
             "mirror_top" | "commit_top" => self.plain_filename(child("backing")?),
             _ => None,
         }
+    }
+
+    /// Whether the node has another backing file than its image has by itself.
+    ///
+    /// Source: `bdrv_backing_overridden` in `block.c`, QEMU 10.0.
+    pub(super) fn is_backing_overridden(&self, node: NodeId) -> bool {
+        let graph = &self.layer.graph;
+        let backing = graph.backing_edge(node).map(|edge| self.filename(graph.child_of(edge)));
+        let auto = self.nodes.get(graph.name(node)).map(|detail| detail.auto_backing.as_str());
+        backing.as_deref().unwrap_or_default() != auto.unwrap_or_default()
     }
 
     /// All options that say what the node's content is.
@@ -106,7 +116,7 @@ impl<R: Rule> Monitor<R> {
         options.insert("driver".to_owned(), json!(graph.driver(node).name));
         let detail = self.nodes.get(graph.name(node));
         options.extend(detail.into_iter().flat_map(|detail| detail.options.clone()));
-        let overridden = detail.is_some_and(|detail| detail.backing_overridden);
+        let overridden = self.is_backing_overridden(node);
         for edge in graph.children(node) {
             let is_backing = graph.role(edge).contains(Role::COW);
             if !is_backing || overridden {

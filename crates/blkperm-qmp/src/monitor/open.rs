@@ -24,6 +24,8 @@ pub(super) struct Inherited {
     inactive: bool,
     /// Whether discarding is passed on unless said otherwise.
     discard: bool,
+    /// Whether the overlay's image names a file for it.
+    has_filename: bool,
 }
 
 /// The flags of a node: its own where given, inherited otherwise.
@@ -58,16 +60,18 @@ impl Flags {
             force_share: self.force_share,
             inactive: false,
             discard: true,
+            has_filename: false,
         }
     }
 
     /// What a backing file inherits.
-    fn for_backing(self) -> Inherited {
+    fn for_backing(self, has_filename: bool) -> Inherited {
         Inherited {
             read_only: true,
             force_share: self.force_share,
             inactive: self.inactive,
             discard: false,
+            has_filename,
         }
     }
 }
@@ -154,7 +158,12 @@ impl<R: Rule> Monitor<R> {
         detail.cache = options.base.cache.clone();
         detail.detect_zeroes = options.base.detect_zeroes;
         match self.open_driver(node, options, flags, file) {
-            Ok(()) => Ok(node),
+            Ok(()) => {
+                if let (Some(definition), Some(child)) = (file_of(&options.options), file) {
+                    self.follow(definition, child.node, node);
+                }
+                Ok(node)
+            }
             Err(failed) => {
                 self.layer.drain_all();
                 Err(Unopened::Named(node, failed))
@@ -190,6 +199,16 @@ impl<R: Rule> Monitor<R> {
             BlockdevRef::Definition(options) => {
                 Ok(Child { node: self.open(options, inherited)?, is_inline: true })
             }
+        }
+    }
+
+    /// Lets a child that was opened for its parent be read-only whenever the parent is, unless its
+    /// own definition says what it is to be.
+    fn follow(&mut self, definition: &BlockdevRef, child: NodeId, parent: NodeId) {
+        if let BlockdevRef::Definition(options) = definition
+            && options.base.read_only.is_none()
+        {
+            self.layer.follow(child, parent);
         }
     }
 
@@ -239,6 +258,13 @@ fn check_flags(
     flags: Flags,
     inherited: Inherited,
 ) -> Result<(), Failed> {
+    let is_null = matches!(options.options, DriverOptions::NullCo(_) | DriverOptions::NullAio(_));
+    if inherited.has_filename && is_null {
+        return Err(Failed::generic(format!(
+            "The only allowed filename for this driver is '{}://'",
+            options.base.driver
+        )));
+    }
     if flags.force_share && !flags.read_only {
         let desc = "force-share=on can only be used with read-only images";
         return Err(Failed::generic(desc));

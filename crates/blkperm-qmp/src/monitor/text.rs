@@ -114,5 +114,6 @@ pub fn job_error(error: JobError) -> &'static str {
         JobError::NotPermitted => "Operation not permitted",
         JobError::Cancelled => "Operation canceled",
         JobError::DifferentSizes => "Source and target image have different sizes",
+        JobError::NotSupported => "Operation not supported",
     }
 }

@@ -6,9 +6,9 @@ use serde::de::{
 };
 use serde_json::Value;
 
-use super::ALTERNATE;
 use super::object::Object;
 use super::path::Path;
+use super::{ALTERNATE, Syntax, scalar};
 use crate::CommandError;
 
 /// A value and its name.
@@ -19,18 +19,48 @@ pub(super) struct Parameter<'de, 'p> {
 }
 
 impl<'de> Parameter<'de, '_> {
+    /// The text from which a scalar is to be read, where scalars are written as text.
+    fn keyval(self) -> Result<Option<&'de str>, CommandError> {
+        match (self.path.syntax(), self.value.as_str()) {
+            (Syntax::Json, _) => Ok(None),
+            (Syntax::Keyval, Some(text)) => Ok(Some(text)),
+            (Syntax::Keyval, None) => Err(self.path.unexpected_members()),
+        }
+    }
+
     fn text(self) -> Result<&'de str, CommandError> {
-        self.value.as_str().ok_or_else(|| self.path.invalid_type("string"))
+        let text = self.keyval()?.or_else(|| self.value.as_str());
+        text.ok_or_else(|| self.path.invalid_type("string"))
+    }
+
+    fn boolean(self) -> Result<bool, CommandError> {
+        match self.keyval()? {
+            Some(text) => scalar::boolean(text).ok_or_else(|| self.path.not("'on' or 'off'")),
+            None => self.value.as_bool().ok_or_else(|| self.path.invalid_type("boolean")),
+        }
     }
 
     fn integer(self) -> Result<i64, CommandError> {
-        self.value.as_i64().ok_or_else(|| self.path.invalid_type("integer"))
+        match self.keyval()? {
+            Some(text) => scalar::signed(text).ok_or_else(|| self.path.not("integer")),
+            None => self.value.as_i64().ok_or_else(|| self.path.invalid_type("integer")),
+        }
     }
 
     /// An unsigned integer; a negative one is taken modulo 2^64, as QEMU does for old clients.
     fn unsigned(self) -> Result<u64, CommandError> {
         let wrapped = || self.value.as_i64().map(i64::cast_unsigned);
-        self.value.as_u64().or_else(wrapped).ok_or_else(|| self.path.not_uint64())
+        match self.keyval()? {
+            Some(text) => scalar::unsigned(text).ok_or_else(|| self.path.not("integer")),
+            None => self.value.as_u64().or_else(wrapped).ok_or_else(|| self.path.not("uint64")),
+        }
+    }
+
+    fn float(self) -> Result<f64, CommandError> {
+        match self.keyval()? {
+            Some(text) => text.parse().map_err(|_| self.path.not("number")),
+            None => self.value.as_f64().ok_or_else(|| self.path.invalid_type("number")),
+        }
     }
 
     fn narrow<Wide, Narrow: TryFrom<Wide>>(
@@ -72,11 +102,11 @@ impl<'de> Deserializer<'de> for Parameter<'de, '_> {
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CommandError> {
-        visitor.visit_f64(self.value.as_f64().ok_or_else(|| self.path.invalid_type("number"))?)
+        visitor.visit_f64(self.float()?)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CommandError> {
-        visitor.visit_bool(self.value.as_bool().ok_or_else(|| self.path.invalid_type("boolean"))?)
+        visitor.visit_bool(self.boolean()?)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CommandError> {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::MAX_DEPTH;
+use super::{MAX_DEPTH, Syntax};
 use crate::{CommandError, QmpError};
 
 /// The way from a command's arguments to a value in them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Path<'p> {
-    Root,
+    Root(Syntax),
     Member(&'p Path<'p>, &'p str),
     Element(&'p Path<'p>, usize),
 }
@@ -19,13 +19,21 @@ impl Path<'_> {
     fn short(&self) -> &str {
         match self {
             Self::Member(_, name) => name,
-            Self::Root | Self::Element(..) => "null",
+            Self::Root(_) | Self::Element(..) => "null",
+        }
+    }
+
+    /// In which syntax the value was written.
+    pub(super) fn syntax(&self) -> Syntax {
+        match self {
+            Self::Root(syntax) => *syntax,
+            Self::Member(parent, _) | Self::Element(parent, _) => parent.syntax(),
         }
     }
 
     fn depth(&self) -> usize {
         match self {
-            Self::Root => 0,
+            Self::Root(_) => 0,
             Self::Member(parent, _) | Self::Element(parent, _) => parent.depth() + 1,
         }
     }
@@ -47,6 +55,14 @@ impl Path<'_> {
         generic(format!("Parameter '{self}' is unexpected"))
     }
 
+    pub(super) fn unexpected_members(&self) -> CommandError {
+        generic(format!("Parameters '{self}.*' are unexpected"))
+    }
+
+    pub(super) fn not(&self, expected: &str) -> CommandError {
+        generic(format!("Parameter '{self}' expects {expected}"))
+    }
+
     pub(super) fn invalid_type(&self, expected: &str) -> CommandError {
         generic(format!("Invalid parameter type for '{self}', expected: {expected}"))
     }
@@ -57,10 +73,6 @@ impl Path<'_> {
 
     pub(super) fn invalid_value(&self, value: &str) -> CommandError {
         generic(format!("Parameter '{}' does not accept value '{value}'", self.short()))
-    }
-
-    pub(super) fn not_uint64(&self) -> CommandError {
-        generic(format!("Parameter '{self}' expects uint64"))
     }
 
     pub(super) fn out_of_range(&self, type_name: &str) -> CommandError {
@@ -75,10 +87,13 @@ fn generic(desc: String) -> CommandError {
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Root => Ok(()),
-            Self::Member(Path::Root, name) => f.write_str(name),
+            Self::Root(_) => Ok(()),
+            Self::Member(Path::Root(_), name) => f.write_str(name),
             Self::Member(parent, name) => write!(f, "{parent}.{name}"),
-            Self::Element(parent, index) => write!(f, "{parent}[{index}]"),
+            Self::Element(parent, index) => match self.syntax() {
+                Syntax::Json => write!(f, "{parent}[{index}]"),
+                Syntax::Keyval => write!(f, "{parent}.{index}"),
+            },
         }
     }
 }

@@ -23,14 +23,25 @@ impl<R: Rule> Monitor<R> {
         flags: Flags,
     ) -> Result<(), Failed> {
         let DriverOptions::Qcow2(qcow2) = &options.options else { return Ok(()) };
-        let Some(backing) = self.backing_of(node, qcow2) else { return Ok(()) };
-        let child =
-            self.open_child(&backing, flags.for_backing()).map_err(|failed| match failed {
-                Failed::Error(error) => {
-                    Failed::generic(format!("Could not open backing file: {error}"))
-                }
-                abort @ Failed::Abort(_) => abort,
-            })?;
+        let graph = &self.layer.graph;
+        let Some(edge) = graph.child_edge(node, "file") else { return Ok(()) };
+        let (file, name) = (graph.child_of(edge), graph.name(node).to_owned());
+        let header = self.qcow2_header(file).cloned();
+        let named = header.and_then(|header| Some((header.backing_file?, header.backing_format)));
+        let auto = named.as_ref().map(|(backing, _)| backing.clone()).unwrap_or_default();
+        let has_filename = !auto.is_empty();
+        self.nodes.get_mut(&name).auto_backing = auto;
+        let Some(backing) = self.backing_of(file, named, qcow2) else { return Ok(()) };
+        let opened = self.open_child(&backing, flags.for_backing(has_filename));
+        let child = opened.map_err(|failed| match failed {
+            Failed::Error(error) => {
+                Failed::generic(format!("Could not open backing file: {error}"))
+            }
+            abort @ Failed::Abort(_) => abort,
+        })?;
+        if qcow2.backing.is_none() {
+            self.nodes.get_mut(&name).auto_backing = self.filename(child.node);
+        }
         let attached = self.attach(node, child.node, "backing", Role::COW);
         if child.is_inline {
             self.layer.release(child.node);
@@ -38,16 +49,14 @@ impl<R: Rule> Monitor<R> {
         attached
     }
 
-    /// The backing file that the node is to have: the given one, or the one that its image names.
-    fn backing_of(&mut self, node: NodeId, qcow2: &BlockdevOptionsQcow2) -> Option<BlockdevRef> {
-        let graph = &self.layer.graph;
-        let file = graph.child_of(graph.child_edge(node, "file")?);
-        let named = self
-            .qcow2_header(file)
-            .and_then(|header| Some((header.backing_file.clone()?, header.backing_format.clone())));
-        let overlay = self.filename(file);
-        let name = graph.name(node).to_owned();
-        self.nodes.get_mut(&name).backing_overridden = qcow2.backing.is_some() && named.is_some();
+    /// The backing file that the node above `file` is to have: the given one, or the one that its
+    /// image names.
+    fn backing_of(
+        &self,
+        file: NodeId,
+        named: Option<(String, Option<String>)>,
+        qcow2: &BlockdevOptionsQcow2,
+    ) -> Option<BlockdevRef> {
         match &qcow2.backing {
             Some(BlockdevRefOrNull::Null) => None,
             Some(BlockdevRefOrNull::Reference(name)) if name.is_empty() => None,
@@ -57,7 +66,7 @@ impl<R: Rule> Monitor<R> {
             }
             None => {
                 let (backing, format) = named?;
-                let filename = relative_to(&overlay, &backing);
+                let filename = relative_to(&self.filename(file), &backing);
                 let definition = self.image_definition(&filename, format.as_deref());
                 let options = qapi::from_arguments::<BlockdevOptions>(&definition);
                 options.ok().map(|options| BlockdevRef::Definition(Box::new(options)))

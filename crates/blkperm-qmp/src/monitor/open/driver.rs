@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Child, Flags, Table};
 use crate::QmpError;
+use crate::command::OnOffAuto;
 use crate::command::blockdev::{
     BlockPermission, BlockdevOptions, BlockdevOptionsBlkdebug, BlockdevOptionsFile,
     BlockdevOptionsNull, BlockdevOptionsRaw, DriverOptions,
@@ -133,6 +134,9 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic(format!("Could not open '{filename}': {error}")));
         }
         let length = header.file_length;
+        if file.locking != Some(OnOffAuto::Off) {
+            self.layer.graph.lock_file(node, filename);
+        }
         let name = self.layer.graph.name(node).to_owned();
         let detail = self.nodes.get_mut(&name);
         detail.filename = Some(filename.clone());
@@ -153,6 +157,7 @@ impl<R: Rule> Monitor<R> {
         let image = self.open_child(&options.image, flags.for_storage())?;
         let attached = self.attach(node, image.node, "image", Role::FILTERED | Role::PRIMARY);
         let length = self.layer.graph.length(image.node);
+        self.follow(&options.image, image.node, node);
         if image.is_inline {
             self.layer.release(image.node);
         }
@@ -173,13 +178,13 @@ impl<R: Rule> Monitor<R> {
         file: NodeId,
         raw: &BlockdevOptionsRaw,
     ) -> Result<u64, Failed> {
-        let role = if is_window(raw) { Role::DATA } else { Role::FILTERED };
-        self.attach(node, file, "file", role | Role::PRIMARY)?;
         let unsigned = |option, value: Option<i64>| {
             value.map(u64::try_from).transpose().map_err(|_| out_of_range(option, value))
         };
         let offset = unsigned("offset", raw.offset)?;
         let size = unsigned("size", raw.size)?;
+        let role = if is_window(raw) { Role::DATA } else { Role::FILTERED };
+        self.attach(node, file, "file", role | Role::PRIMARY)?;
         for (option, value) in [("offset", offset), ("size", size)] {
             if let Some(value) = value {
                 self.remember(node, option, json!(value));

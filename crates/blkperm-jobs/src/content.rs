@@ -1,0 +1,127 @@
+//! What images hold, as far as jobs tell how much they copy.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use blkperm_graph::{Graph, NodeId, Role, Rule};
+
+use crate::layer::BlockLayer;
+
+/// Bytes of a node: ranges in their order, none of which touch.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Extents(Vec<Range<u64>>);
+
+impl From<Range<u64>> for Extents {
+    fn from(range: Range<u64>) -> Extents {
+        let mut extents = Extents::default();
+        extents.insert(range);
+        extents
+    }
+}
+
+impl Extents {
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// Adds a range.
+    fn insert(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let (mut start, mut end) = (range.start, range.end);
+        let touches = |other: &Range<u64>| other.start <= range.end && range.start <= other.end;
+        for other in self.0.iter().filter(|other| touches(other)) {
+            (start, end) = (start.min(other.start), end.max(other.end));
+        }
+        self.0.retain(|other| !touches(other));
+        let place = self.0.partition_point(|other| other.start < start);
+        self.0.insert(place, start..end);
+    }
+
+    /// Adds all of another's that lies before `end`.
+    fn insert_all(&mut self, other: &Extents, end: u64) {
+        for range in &other.0 {
+            self.insert(range.start..range.end.min(end));
+        }
+    }
+}
+
+/// What was written to nodes that may leave bytes to their backing files. New images are empty.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contents(HashMap<NodeId, Extents>);
+
+impl Contents {
+    /// Forgets the nodes that are gone, whose ids may come again.
+    pub(crate) fn forget_gone<R: Rule>(&mut self, graph: &Graph<R>) {
+        self.0.retain(|&node, _| graph.contains_node(node));
+    }
+}
+
+impl<R: Rule> BlockLayer<R> {
+    /// The bytes that the chain has from `top` down to `last`, inclusive, or to its end.
+    ///
+    /// What a shorter node does not have counts as zeroes that it has.
+    ///
+    /// Source: `bdrv_co_common_block_status_above` in `block/io.c`, QEMU 10.0.
+    pub(crate) fn allocated(&self, top: NodeId, last: Option<NodeId>) -> Extents {
+        let graph = &self.graph;
+        let mut found = Extents::default();
+        let mut end = graph.length(top);
+        for node in graph.chain(top) {
+            let length = graph.length(node).min(end);
+            found.insert(length..end);
+            end = length;
+            if !graph.driver(node).is_filter {
+                match self.content(node) {
+                    Some(content) => found.insert_all(&content, end),
+                    None => found.insert(0..end),
+                }
+            }
+            if Some(node) == last {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Writes to a node.
+    pub(crate) fn write(&mut self, node: NodeId, extents: &Extents) {
+        let storage = self.storage(node);
+        self.contents.0.entry(storage).or_default().insert_all(extents, u64::MAX);
+    }
+
+    /// What a node has of its own; none when that is all.
+    fn content(&self, node: NodeId) -> Option<Extents> {
+        let storage = self.storage(node);
+        let may_lack = self.graph.driver(storage).supports_backing;
+        may_lack.then(|| self.contents.0.get(&storage).cloned().unwrap_or_default())
+    }
+
+    /// The node that decides what is there, below filters and raw nodes.
+    fn storage(&self, node: NodeId) -> NodeId {
+        let below = |&node: &NodeId| {
+            let passes_on = !self.graph.driver(node).supports_backing;
+            let edge = self.graph.child_by_role(node, Role::PRIMARY).filter(|_| passes_on)?;
+            Some(self.graph.child_of(edge))
+        };
+        std::iter::successors(Some(node), below).last().unwrap_or(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Extents;
+
+    #[test]
+    fn ranges_that_touch_become_one() {
+        let mut extents = Extents::from(0..2);
+        extents.insert(4..6);
+        assert_eq!(extents.0, [0..2, 4..6]);
+        extents.insert(2..4);
+        assert_eq!((extents.0.as_slice(), extents.len()), ([0..6].as_slice(), 6));
+        extents.insert(8..8);
+        assert_eq!(extents.len(), 6);
+    }
+}

@@ -1,0 +1,38 @@
+//! Nodes that become longer.
+
+use blkperm_graph::driver::{NULL_AIO, NULL_CO, RAW_WINDOW};
+use blkperm_graph::{NodeId, Role, Rule};
+
+use crate::event::JobError;
+use crate::layer::BlockLayer;
+
+impl<R: Rule> BlockLayer<R> {
+    /// Makes a node as long as `other`, if it is shorter.
+    ///
+    /// What lies above the node learns nothing of it, as in QEMU.
+    ///
+    /// Source: `bdrv_co_truncate` in `block/io.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::NotSupported`] where what stores the node's data has a fixed length.
+    pub(crate) fn grow(&mut self, node: NodeId, other: NodeId) -> Result<(), JobError> {
+        let length = self.graph.length(other);
+        if self.graph.length(node) >= length {
+            return Ok(());
+        }
+        let storage = |&node: &NodeId| {
+            let edge = self.graph.child_by_role(node, Role::FILTERED)?;
+            Some(self.graph.child_of(edge))
+        };
+        let nodes: Vec<NodeId> = std::iter::successors(Some(node), storage).collect();
+        let last = self.graph.driver(*nodes.last().expect("the node itself"));
+        if [&NULL_CO, &NULL_AIO, &RAW_WINDOW].contains(&last) {
+            return Err(JobError::NotSupported);
+        }
+        for node in nodes {
+            self.graph.set_length(node, length);
+        }
+        Ok(())
+    }
+}

@@ -1,6 +1,7 @@
 //! The test kit: slow and obvious versions of what the engine does fast, and random changes to try
 //! both on.
 
+pub mod algorithm;
 pub mod operation;
 pub mod slow;
 pub mod snapshot;

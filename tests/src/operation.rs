@@ -141,11 +141,7 @@ impl<R: Rule + Default> Default for Subject<R> {
 
 impl<R: Rule> Subject<R> {
     /// Does one operation; `refused` looks at the state that is refused, if one is.
-    pub fn apply(
-        &mut self,
-        operation: &Operation,
-        refused: impl FnOnce(&Graph<R>),
-    ) -> Outcome {
+    pub fn apply(&mut self, operation: &Operation, refused: impl FnOnce(&Graph<R>)) -> Outcome {
         match operation {
             Operation::AddNode(owner) => {
                 self.added += 1;

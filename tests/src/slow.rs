@@ -56,8 +56,7 @@ fn derived<R: Rule>(
     if graph.parents(parent).next().is_some() {
         own = own.union(row.attached);
     }
-    let mut output: Vec<Claim> =
-        own.slots().map(|slot| Claim::originating(slot, owner)).collect();
+    let mut output: Vec<Claim> = own.slots().map(|slot| Claim::originating(slot, owner)).collect();
     for claim in &input {
         for slot in row.follows[claim.slot.index()].slots() {
             output.push(claim.passed(slot, owner));
@@ -92,7 +91,8 @@ pub fn is_faulty<R: Rule>(graph: &Graph<R>, excused: Excused) -> bool {
             others.into_iter().any(|unsharer| conflict(&claims[taker], &claims[unsharer], excused))
         });
         let taken = edges.iter().flat_map(|edge| &claims[edge]).filter(|c| c.slot.is_take());
-        let writes = taken.into_iter().any(|c| Permissions::ANY_WRITE.contains(c.slot.permission()));
+        let writes =
+            taken.into_iter().any(|c| Permissions::ANY_WRITE.contains(c.slot.permission()));
         conflict || writes && graph.state(node).intersects(State::READ_ONLY | State::INACTIVE)
     })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use blkperm_baseline::Baseline;
 use blkperm_graph::Rule;
 use blkperm_jobs::Completion;
-use blkperm_ownership::{Groups, Ownership};
+use blkperm_ownership::Ownership;
 use blkperm_qemu::Recording;
 use blkperm_qmp::MonitorEndpoint;
 use blkperm_qmp::play::play;

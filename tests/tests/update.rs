@@ -31,7 +31,9 @@ fn check<R: Rule + Default>(operations: &[Operation], excused: Excused) -> Resul
             let held = subject.graph.rule().claims(subject.graph.hold(edge));
             let expected: Vec<Claim> = maximal(claims).into_vec();
             if held != expected {
-                return Err(format!("after {operation:?} an edge holds {held:?}, not {expected:?}"));
+                return Err(format!(
+                    "after {operation:?} an edge holds {held:?}, not {expected:?}"
+                ));
             }
         }
     }

@@ -1,0 +1,176 @@
+//! Jobs, and what can be asked of them.
+
+use serde_json::{Value, json};
+
+use super::Arguments;
+use crate::scene::Scene;
+use crate::world::Node;
+
+/// A mirror from a root to anything.
+pub(super) fn mirror(scene: &mut Scene) -> Option<Value> {
+    let device = scene.node(|node| !node.has_parent)?;
+    let unused = scene.dice.chance(70);
+    let target = scene
+        .node(|node| node.name != device && !(unused && (node.has_parent || node.has_backend)))?;
+    let sync = scene.dice.weighted(&[(10, "full"), (8, "top"), (8, "none"), (1, "incremental")]);
+    let mut mirror =
+        start(scene).with("device", device.clone()).with("target", target).with("sync", sync);
+    if scene.dice.chance(12) {
+        let below: Vec<String> = match scene.world.node(&device) {
+            Some(node) => scene.world.chain(node).iter().map(|node| node.name.clone()).collect(),
+            None => Vec::new(),
+        };
+        let replaced = scene.dice.pick(&below).filter(|_| scene.dice.chance(70));
+        mirror = mirror.with_some("replaces", replaced.or_else(|| scene.node(|_| true)));
+    }
+    let dice = &mut scene.dice;
+    if dice.chance(10) {
+        mirror =
+            mirror.with("copy-mode", dice.weighted(&[(1, "background"), (2, "write-blocking")]));
+    }
+    if dice.chance(3) {
+        mirror = mirror.with("granularity", dice.weighted(&[(3, 65536), (1, 1), (1, 1000)]));
+    }
+    Some(mirror.of("blockdev-mirror"))
+}
+
+/// A commit of anything in a chain into anything below.
+pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
+    let is_chain = |node: &Node| !node.has_parent && node.backing().is_some();
+    let is_below = |node: &Node| node.backing().is_some() || node.driver == "blkdebug";
+    let device = match scene.dice.chance(85) {
+        true => scene.node(|node| is_chain(node) || (is_below(node) && !node.has_parent))?,
+        false => scene.node(is_below)?,
+    };
+    let mut commit = start(scene).with("device", device.clone());
+    let chain: Vec<String> = match scene.world.node(&device) {
+        Some(node) => scene.world.chain(node).iter().map(|node| node.name.clone()).collect(),
+        None => Vec::new(),
+    };
+    let mut from = 0;
+    if scene.dice.chance(60) {
+        let top = scene.dice.pick(&chain)?;
+        from = chain.iter().position(|name| *name == top).unwrap_or(0);
+        commit = commit.with("top-node", top);
+    }
+    if scene.dice.chance(50) {
+        let base = match scene.dice.chance(90) {
+            true => scene.dice.pick(&chain[(from + 1).min(chain.len())..]),
+            false => scene.node(|_| true),
+        };
+        commit = commit.with_some("base-node", base);
+    }
+    for member in ["top", "base"] {
+        if scene.dice.chance(4) {
+            let files: Vec<String> =
+                scene.images.iter().map(|image| image.filename.clone()).collect();
+            commit = commit.with_some(member, scene.dice.pick(&files));
+        }
+    }
+    if scene.dice.chance(3) {
+        commit = commit.with("backing-file", "elsewhere.qcow2");
+    }
+    Some(commit.of("block-commit"))
+}
+
+/// What every job is given.
+fn start(scene: &mut Scene) -> Arguments {
+    let jobs: Vec<String> = scene.world.jobs.iter().map(|job| job.id.clone()).collect();
+    let mut job = Arguments::default();
+    if scene.dice.chance(99) {
+        let id = scene.name('j', &jobs);
+        job = job.with("job-id", id);
+    }
+    if scene.dice.chance(50) {
+        let taken = scene.node_names();
+        let filter = scene.name('f', &taken);
+        job = job.with("filter-node-name", filter);
+    }
+    let dice = &mut scene.dice;
+    if dice.chance(2) {
+        // A limit would only be waited for.
+        job = job.with("speed", dice.weighted(&[(1, 0), (1, -1)]));
+    }
+    if dice.chance(40) {
+        job = job.with("auto-finalize", dice.chance(15));
+    }
+    if dice.chance(35) {
+        job = job.with("auto-dismiss", dice.chance(15));
+    }
+    job
+}
+
+/// Asks something of a job: mostly what its state allows.
+pub(super) fn verb(scene: &mut Scene) -> Option<Value> {
+    let jobs = scene.world.jobs.clone();
+    let job = scene.dice.pick(&jobs)?;
+    let verb = match (job.status.as_str(), scene.dice.chance(90)) {
+        ("ready", true) => scene.dice.weighted(READY),
+        ("running", true) => scene.dice.weighted(RUNNING),
+        ("paused" | "standby", true) => scene.dice.weighted(PAUSED),
+        ("pending", true) => scene.dice.weighted(PENDING),
+        ("concluded", true) => Verb::Dismiss,
+        _ => scene.dice.pick(ALL)?,
+    };
+    Some(verb.command(scene, &job.id))
+}
+
+/// Asks something of a job that does not exist.
+pub(super) fn verb_of_nobody(scene: &mut Scene) -> Option<Value> {
+    let verb = scene.dice.pick(ALL)?;
+    Some(verb.command(scene, "nobody"))
+}
+
+/// What can be asked of a job.
+#[derive(Clone, Copy)]
+enum Verb {
+    Complete,
+    Cancel,
+    CancelGracefully,
+    Finalize,
+    Dismiss,
+    Pause,
+    Resume,
+    SetSpeed,
+}
+
+use Verb::{Cancel, CancelGracefully, Complete, Dismiss, Finalize, Pause, Resume, SetSpeed};
+
+const ALL: &[Verb] =
+    &[Complete, Cancel, CancelGracefully, Finalize, Dismiss, Pause, Resume, SetSpeed];
+const READY: &[(u32, Verb)] =
+    &[(40, Complete), (12, Cancel), (12, CancelGracefully), (6, Pause), (1, SetSpeed)];
+const RUNNING: &[(u32, Verb)] = &[(5, Cancel), (2, Pause)];
+const PAUSED: &[(u32, Verb)] = &[(12, Resume), (4, Complete), (3, Cancel), (1, CancelGracefully)];
+const PENDING: &[(u32, Verb)] = &[(12, Finalize), (4, Cancel), (2, CancelGracefully)];
+
+impl Verb {
+    /// The command: there are those of all jobs, and those of block jobs.
+    fn command(self, scene: &mut Scene, job: &str) -> Value {
+        let of_all = scene.dice.chance(60);
+        let (command, member) = match (self, of_all) {
+            (Complete, true) => ("job-complete", "id"),
+            (Complete, false) => ("block-job-complete", "device"),
+            (Cancel, true) => ("job-cancel", "id"),
+            (Cancel, false) => {
+                let arguments = json!({"device": job, "force": true});
+                return json!({"execute": "block-job-cancel", "arguments": arguments});
+            }
+            (CancelGracefully, _) => ("block-job-cancel", "device"),
+            (Finalize, true) => ("job-finalize", "id"),
+            (Finalize, false) => ("block-job-finalize", "id"),
+            (Dismiss, true) => ("job-dismiss", "id"),
+            (Dismiss, false) => ("block-job-dismiss", "id"),
+            (Pause, true) => ("job-pause", "id"),
+            (Pause, false) => ("block-job-pause", "device"),
+            (Resume, true) => ("job-resume", "id"),
+            (Resume, false) => ("block-job-resume", "device"),
+            (SetSpeed, _) => {
+                let speed = scene.dice.weighted(&[(3, 0), (1, -1), (1, 1_i64 << 40)]);
+                let arguments = json!({"device": job, "speed": speed});
+                return json!({"execute": "block-job-set-speed", "arguments": arguments});
+            }
+        };
+        json!({"execute": command, "arguments": {member: job}})
+    }
+}

@@ -1,0 +1,123 @@
+//! Nodes that come and go.
+
+use blkperm_qmp::image::ImageFormat;
+use serde_json::{Value, json};
+
+use super::Arguments;
+use crate::scene::Scene;
+
+/// A node without content.
+pub(super) fn null(scene: &mut Scene) -> Option<Value> {
+    let node = null_options(scene);
+    Some(named(scene, node).of("blockdev-add"))
+}
+
+/// An image's file.
+pub(super) fn file(scene: &mut Scene) -> Option<Value> {
+    let format = scene.dice.weighted(&[(1, ImageFormat::Qcow2), (1, ImageFormat::Raw)]);
+    let image = scene.free_image(format, false)?;
+    let filename = if scene.dice.chance(4) { "nosuch.img".to_owned() } else { image.filename };
+    let node = Arguments::default().with("driver", "file").with("filename", filename);
+    let node = flags(scene, node, 15);
+    Some(named(scene, node).of("blockdev-add"))
+}
+
+/// A raw node above another, or above an image of its own.
+pub(super) fn raw(scene: &mut Scene) -> Option<Value> {
+    let file = match scene.dice.below(10) {
+        0 => null_options(scene).object(),
+        1 | 2 => image_file(scene, ImageFormat::Raw)?,
+        _ => scene.node(|node| !node.has_parent)?.into(),
+    };
+    let mut node = Arguments::default().with("driver", "raw").with("file", file);
+    if scene.dice.chance(25) {
+        let offset = scene.dice.weighted(&[(6, 0), (3, 512), (1, -1), (1, 1 << 30)]);
+        node = node.with("offset", offset);
+    }
+    if scene.dice.chance(25) {
+        let size = scene.dice.weighted(&[(8, 1 << 19), (2, 1 << 20), (1, 1000)]);
+        node = node.with("size", size);
+    }
+    let node = flags(scene, node, 15);
+    Some(named(scene, node).of("blockdev-add"))
+}
+
+/// A qcow2 node with the file and the backing file that it finds.
+pub(super) fn qcow2(scene: &mut Scene) -> Option<Value> {
+    let by_name = scene.dice.chance(20);
+    let backing = backing(scene);
+    let file = if by_name {
+        scene.node(|node| node.driver == "file" && !node.has_parent)?.into()
+    } else {
+        let image = scene.free_image(ImageFormat::Qcow2, backing.is_none())?;
+        file_of(scene, &image.filename)
+    };
+    let node = Arguments::default().with("driver", "qcow2").with("file", file);
+    let node = node.with_some("backing", backing);
+    let node = flags(scene, node, 15);
+    Some(named(scene, node).of("blockdev-add"))
+}
+
+/// The `backing` of a new qcow2 node; none leaves the choice to the image's header.
+fn backing(scene: &mut Scene) -> Option<Value> {
+    match scene.dice.below(10) {
+        0 | 1 => None,
+        2..=4 => Some(Value::Null),
+        5 => Some(null_options(scene).with("driver", "null-co").object()),
+        _ => {
+            scene.node(|node| matches!(node.driver.as_str(), "qcow2" | "blkdebug")).map(Value::from)
+        }
+    }
+}
+
+/// An image's file, opened inline.
+pub(super) fn file_of(scene: &mut Scene, filename: &str) -> Value {
+    let file = Arguments::default().with("driver", "file").with("filename", filename);
+    if scene.dice.chance(50) {
+        return file.object();
+    }
+    file.with("node-name", scene.fresh('n')).object()
+}
+
+fn image_file(scene: &mut Scene, format: ImageFormat) -> Option<Value> {
+    let image = scene.free_image(format, false)?;
+    Some(file_of(scene, &image.filename))
+}
+
+/// The options of a node without content, but its name.
+pub(super) fn null_options(scene: &mut Scene) -> Arguments {
+    let driver = scene.dice.weighted(&[(4, "null-co"), (1, "null-aio")]);
+    let size = scene.size();
+    let node = Arguments::default().with("driver", driver).with("size", size);
+    // What reads as nothing in particular counts as data, and ends up in images.
+    let node = node.with("read-zeroes", true);
+    flags(scene, node, 10)
+}
+
+/// Adds the options that all drivers have, at times.
+pub(super) fn flags(scene: &mut Scene, node: Arguments, read_only: u32) -> Arguments {
+    let dice = &mut scene.dice;
+    let node = if dice.chance(read_only) { node.with("read-only", dice.chance(80)) } else { node };
+    let node = if dice.chance(3) { node.with("auto-read-only", true) } else { node };
+    if dice.chance(2) { node.with("force-share", true) } else { node }
+}
+
+/// Gives the node a name.
+pub(super) fn named(scene: &mut Scene, node: Arguments) -> Arguments {
+    if scene.dice.chance(1) {
+        return node;
+    }
+    let taken = scene.node_names();
+    let name = scene.name('n', &taken);
+    node.with("node-name", name)
+}
+
+/// Deletes a node: mostly one that nothing uses.
+pub(super) fn delete(scene: &mut Scene) -> Option<Value> {
+    let unused = |node: &crate::world::Node| !node.has_parent && !node.has_backend;
+    if !scene.world.nodes.iter().any(unused) && scene.dice.chance(80) {
+        return None;
+    }
+    let name = scene.node(unused)?;
+    Some(json!({"execute": "blockdev-del", "arguments": {"node-name": name}}))
+}

@@ -1,0 +1,103 @@
+//! What a recipe works with: the dice, the world as it is, and fresh names.
+
+use std::collections::HashSet;
+
+use blkperm_qmp::image::ImageFormat;
+use blkperm_qmp::scenario::Image;
+
+use crate::dice::Dice;
+use crate::world::{Node, World};
+
+/// What a recipe works with.
+pub(crate) struct Scene {
+    pub(crate) dice: Dice,
+    pub(crate) world: World,
+    /// The images that were made, each after its backing file.
+    pub(crate) images: Vec<Image>,
+    /// The files that are or were open.
+    used: HashSet<String>,
+    named: u32,
+}
+
+impl Scene {
+    pub(crate) fn new(dice: Dice) -> Scene {
+        Scene { dice, world: World::default(), images: Vec::new(), used: HashSet::new(), named: 0 }
+    }
+
+    /// A name that was not used yet; the letter says for what.
+    pub(crate) fn fresh(&mut self, letter: char) -> String {
+        self.named += 1;
+        format!("{letter}{}", self.named)
+    }
+
+    /// A name for something new: almost always fresh, at times taken or malformed.
+    pub(crate) fn name(&mut self, letter: char, taken: &[String]) -> String {
+        if self.dice.chance(97) {
+            return self.fresh(letter);
+        }
+        let odd = ["1x", "", "x/y", "name-of-thirty-two-characters-xx"].map(str::to_owned);
+        let candidates: Vec<String> = taken.iter().cloned().chain(odd).collect();
+        self.dice.pick(&candidates).unwrap_or_default()
+    }
+
+    /// The names of all nodes that can be addressed.
+    pub(crate) fn node_names(&self) -> Vec<String> {
+        self.world.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
+    /// One of the nodes that `wanted` says, mostly; at times any, or one that does not exist.
+    pub(crate) fn node(&mut self, wanted: impl Fn(&Node) -> bool) -> Option<String> {
+        let names = |nodes: &[&Node]| -> Vec<String> {
+            nodes.iter().map(|node| node.name.clone()).collect()
+        };
+        let all: Vec<&Node> = self.world.nodes.iter().collect();
+        let fitting: Vec<&Node> = all.iter().copied().filter(|node| wanted(node)).collect();
+        let (all, fitting) = (names(&all), names(&fitting));
+        match self.dice.below(100) {
+            0 | 1 => Some("nosuch".to_owned()),
+            2..=9 => self.dice.pick(&all),
+            10..=19 => self.dice.pick(&fitting).or_else(|| self.dice.pick(&all)),
+            _ => self.dice.pick(&fitting),
+        }
+    }
+
+    /// The image with that filename.
+    pub(crate) fn image(&self, filename: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.filename == filename)
+    }
+
+    /// An image and its backing files as their headers name them, from the top down.
+    pub(crate) fn headers(&self, image: &Image) -> Vec<&Image> {
+        let mut chain = Vec::new();
+        let mut next = self.image(&image.filename);
+        while let Some(image) = next {
+            chain.push(image);
+            next = image.backing.as_ref().and_then(|backing| self.image(&backing.filename));
+        }
+        chain
+    }
+
+    /// Looks at the world anew.
+    pub(crate) fn see(&mut self, world: World) {
+        self.used.extend(world.files.iter().cloned());
+        self.world = world;
+    }
+
+    /// An image of the format: mostly one whose file was never open; with `headers`, nor those of
+    /// its backing files.
+    pub(crate) fn free_image(&mut self, format: ImageFormat, headers: bool) -> Option<Image> {
+        let any = self.dice.chance(12);
+        let is_free = |image: &Image| any || !self.used.contains(&image.filename);
+        let free = |image: &&Image| {
+            let mut files = if headers { self.headers(image) } else { vec![*image] }.into_iter();
+            image.format == format && files.all(is_free)
+        };
+        let free: Vec<Image> = self.images.iter().filter(free).cloned().collect();
+        self.dice.pick(&free)
+    }
+
+    /// A size for a node: mostly the usual one.
+    pub(crate) fn size(&mut self) -> u64 {
+        self.dice.weighted(&[(12, 1 << 20), (2, 1 << 19), (2, 2 << 20), (1, (1 << 20) + 512)])
+    }
+}

@@ -1,0 +1,90 @@
+//! A monitor with a planted bug must be caught, and its script shrunk to the bug alone.
+
+use std::num::NonZero;
+
+use blkperm_baseline::Baseline;
+use blkperm_jobs::Completion;
+use blkperm_qmp::MonitorEndpoint;
+use blkperm_qmp::play::{Endpoint, EndpointError, Stop};
+use blkperm_qmp::scenario::Image;
+use blkperm_qmp::transcript::{Event, Reply};
+use serde_json::{Value, json};
+
+use crate::{Contest, Hunt, Plan, Progress, Scope, generate, hunt};
+
+fn baseline() -> Result<Box<dyn Endpoint>, EndpointError> {
+    Ok(Box::new(MonitorEndpoint::new(Baseline, Completion::Stepwise)))
+}
+
+/// Forgets a `take-child-perms` that is `["write"]`.
+struct Forgetful(Box<dyn Endpoint>);
+
+impl Endpoint for Forgetful {
+    fn create_image(&mut self, image: &Image) -> Result<(), EndpointError> {
+        self.0.create_image(image)
+    }
+
+    fn execute(&mut self, command: &Value) -> Result<Reply, Stop> {
+        let mut command = command.clone();
+        let arguments = command.get_mut("arguments").and_then(Value::as_object_mut);
+        if let Some(arguments) = arguments
+            && arguments.get("take-child-perms") == Some(&json!(["write"]))
+        {
+            arguments.shift_remove("take-child-perms");
+        }
+        self.0.execute(&command)
+    }
+
+    fn settle(&mut self) -> Result<(), Stop> {
+        self.0.settle()
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.0.take_events()
+    }
+}
+
+fn forgetful() -> Result<Box<dyn Endpoint>, EndpointError> {
+    Ok(Box::new(Forgetful(baseline()?)))
+}
+
+#[test]
+fn a_planted_bug_is_found_and_shrunk_to_a_minimum() {
+    let contest = Contest { left: &forgetful, right: &baseline, scope: Scope::Everything };
+    let threads = NonZero::new(2).expect("two is not zero");
+    let plan = Hunt { seed: 1, scripts: 0..60, length: 25, deadline: None, threads };
+    let mut found = Vec::new();
+    hunt(&plan, &contest, &baseline, &mut |progress| match progress {
+        Progress::Differed(_, Some(difference)) => found.push(*difference),
+        Progress::Failed { error, .. } => panic!("{error}"),
+        _ => {}
+    });
+    let edges = found.iter().find(|found| found.finding.differences[0].left.contains("----"));
+    let script = &edges.expect("the bug is found").script;
+    // The node that is written to, and its user.
+    assert_eq!(script.actions.len(), 2, "{script}");
+    assert!(script.to_string().contains(r#""take-child-perms":["write"]"#), "{script}");
+    assert!(script.to_string().contains(r#""n0""#), "{script}");
+}
+
+#[test]
+fn the_same_rule_never_differs_from_itself() {
+    let contest = Contest { left: &baseline, right: &baseline, scope: Scope::Everything };
+    let threads = NonZero::new(2).expect("two is not zero");
+    let plan = Hunt { seed: 2, scripts: 0..200, length: 25, deadline: None, threads };
+    hunt(&plan, &contest, &baseline, &mut |progress| {
+        assert!(matches!(progress, Progress::Agreed(_)), "{progress:?}");
+    });
+}
+
+#[test]
+fn a_seed_and_a_number_mean_one_script() {
+    let script = |index| {
+        let plan = Plan { seed: 3, index, length: 25 };
+        generate(plan, &mut *baseline().expect("a monitor")).expect("it can be played")
+    };
+    for index in 0..50 {
+        assert_eq!(script(index), script(index));
+    }
+    assert_ne!(script(0), script(1));
+}

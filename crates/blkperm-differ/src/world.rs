@@ -1,0 +1,118 @@
+//! What an endpoint shows of its graph, for whoever wants to choose a command that makes sense.
+
+use blkperm_qmp::play::{Endpoint, Stop};
+use blkperm_qmp::transcript::{Job, NodeType, Reply};
+use serde_json::{Value, json};
+
+/// A node that has a name of its own, and so can be addressed.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) driver: String,
+    pub(crate) read_only: bool,
+    /// The nodes below, each with the name of the edge.
+    pub(crate) children: Vec<(String, String)>,
+    /// Whether it has a parent that is a node or a job.
+    pub(crate) has_parent: bool,
+    /// Whether it has a BlockBackend.
+    pub(crate) has_backend: bool,
+}
+
+impl Node {
+    /// The filename that makes this node's content, below formats and filters that are one child
+    /// deep.
+    pub(crate) fn backing(&self) -> Option<&str> {
+        let backing = self.children.iter().find(|(edge, _)| edge == "backing");
+        backing.map(|(_, child)| child.as_str())
+    }
+}
+
+/// The state of an endpoint.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    /// The nodes with a name that no counter made, newest first.
+    pub(crate) nodes: Vec<Node>,
+    /// The jobs, newest first.
+    pub(crate) jobs: Vec<Job>,
+    /// The ids of the exports, newest first.
+    pub(crate) exports: Vec<String>,
+    /// The files that are open, by whatever node.
+    pub(crate) files: Vec<String>,
+}
+
+impl World {
+    /// Looks at an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Stops when the endpoint does.
+    pub(crate) fn of(endpoint: &mut dyn Endpoint) -> Result<World, Stop> {
+        let graph = endpoint.graph()?;
+        let details = query(endpoint, "query-named-block-nodes")?;
+        let exports = query(endpoint, "query-block-exports")?;
+        let addressable = |name: &str| !name.starts_with('#');
+        let node = |detail: &Value| {
+            let name = text(detail, "node-name");
+            let parents = graph.edges.iter().filter(|edge| edge.child == name);
+            let is_backend = |kind: NodeType| kind == NodeType::BlockBackend;
+            let (backends, others): (Vec<_>, Vec<_>) =
+                parents.partition(|edge| is_backend(edge.parent.r#type));
+            let children = graph.edges.iter().filter(|edge| {
+                edge.parent.r#type == NodeType::BlockDriver && edge.parent.name == name
+            });
+            Node {
+                driver: text(detail, "drv"),
+                read_only: detail["ro"] == true,
+                children: children.map(|edge| (edge.name.clone(), edge.child.clone())).collect(),
+                has_parent: !others.is_empty(),
+                has_backend: !backends.is_empty(),
+                name,
+            }
+        };
+        let of_files = |detail: &&Value| detail["drv"] == "file";
+        Ok(World {
+            nodes: items(&details)
+                .iter()
+                .filter(|detail| addressable(&text(detail, "node-name")))
+                .map(node)
+                .collect(),
+            jobs: endpoint.jobs()?,
+            exports: items(&exports).iter().map(|export| text(export, "id")).collect(),
+            files: items(&details).iter().filter(of_files).map(|node| text(node, "file")).collect(),
+        })
+    }
+
+    /// The node of that name.
+    pub(crate) fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The node and those below it that have a name, over backing and filter edges.
+    pub(crate) fn chain(&self, top: &Node) -> Vec<&Node> {
+        let mut chain: Vec<&Node> = Vec::new();
+        let mut next = self.node(&top.name);
+        while let Some(node) = next {
+            chain.push(node);
+            let is_link =
+                |edge: &str| edge == "backing" || (edge == "image" && node.driver == "blkdebug");
+            let link = node.children.iter().find(|(edge, _)| is_link(edge));
+            next = link.and_then(|(_, child)| self.node(child));
+        }
+        chain
+    }
+}
+
+fn query(endpoint: &mut dyn Endpoint, query: &str) -> Result<Value, Stop> {
+    match endpoint.execute(&json!({"execute": query}))? {
+        Reply::Return(value) => Ok(value),
+        Reply::Error { .. } => Ok(Value::Null),
+    }
+}
+
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(object: &Value, member: &str) -> String {
+    object[member].as_str().unwrap_or_default().to_owned()
+}

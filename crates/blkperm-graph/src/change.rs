@@ -1,6 +1,7 @@
 //! Changes: several steps that are judged once, in their final state.
 
-use crate::graph::{Edge, Links};
+use crate::graph::Edge;
+use crate::list::Links;
 use crate::order::Cycle;
 use crate::refusal::Refused;
 use crate::{

@@ -1,6 +1,6 @@
 //! The graph's invariants, checked slowly: everything recounted, all pairs.
 
-use crate::graph::NO_EDGE;
+use crate::list::NO_EDGE;
 use crate::update::state_fault;
 use crate::{EdgeId, Graph, NodeId, Parent, Rule};
 

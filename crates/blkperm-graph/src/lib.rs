@@ -63,6 +63,7 @@ mod change;
 mod check;
 pub mod driver;
 mod graph;
+mod list;
 mod lock;
 mod order;
 mod permission;

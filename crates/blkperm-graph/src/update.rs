@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::change::Undo;
-use crate::graph::NO_EDGE;
+use crate::list::NO_EDGE;
 use crate::{EdgeId, Graph, NodeId, Permissions, Rule, State};
 
 /// Room that updates use again and again.

@@ -28,7 +28,7 @@ impl Dice {
     /// When `bound` is 0.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "there is no number below 0");
-        (u64::from(self.number() as u32) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.number() as u32) * u64::from(bound)) >> 32) as u32
     }
 
     /// Whether something happens that does so `percent` times in a hundred.

@@ -14,14 +14,26 @@ pub(crate) struct Scene {
     pub(crate) world: World,
     /// The images that were made, each after its backing file.
     pub(crate) images: Vec<Image>,
+    /// The nodes whose backing files are those that their images name.
+    pub(crate) by_header: Vec<String>,
     /// The files that are or were open.
     used: HashSet<String>,
+    /// Whether a job was started, or tried to be.
+    pub(crate) has_had_jobs: bool,
     named: u32,
 }
 
 impl Scene {
     pub(crate) fn new(dice: Dice) -> Scene {
-        Scene { dice, world: World::default(), images: Vec::new(), used: HashSet::new(), named: 0 }
+        Scene {
+            dice,
+            world: World::default(),
+            images: Vec::new(),
+            by_header: Vec::new(),
+            used: HashSet::new(),
+            has_had_jobs: false,
+            named: 0,
+        }
     }
 
     /// A name that was not used yet; the letter says for what.
@@ -84,9 +96,10 @@ impl Scene {
     }
 
     /// An image of the format: mostly one whose file was never open; with `headers`, nor those of
-    /// its backing files.
+    /// its backing files. What jobs write to images is known only while their nodes are open, so
+    /// from the first job on it is always one.
     pub(crate) fn free_image(&mut self, format: ImageFormat, headers: bool) -> Option<Image> {
-        let any = self.dice.chance(12);
+        let any = !self.has_had_jobs && self.dice.chance(25);
         let is_free = |image: &Image| any || !self.used.contains(&image.filename);
         let free = |image: &&Image| {
             let mut files = if headers { self.headers(image) } else { vec![*image] }.into_iter();

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) driver: String,
-    pub(crate) read_only: bool,
     /// The nodes below, each with the name of the edge.
     pub(crate) children: Vec<(String, String)>,
     /// Whether it has a parent that is a node or a job.
@@ -19,12 +18,21 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// The filename that makes this node's content, below formats and filters that are one child
-    /// deep.
+    /// The name of its backing file's node.
     pub(crate) fn backing(&self) -> Option<&str> {
         let backing = self.children.iter().find(|(edge, _)| edge == "backing");
         backing.map(|(_, child)| child.as_str())
     }
+}
+
+/// An edge, by the names of its ends; a job's parent end has the job's id.
+#[derive(Clone, Debug)]
+struct Link {
+    parent: String,
+    child: String,
+    is_job: bool,
+    /// Whether it is a mirror's edge to what it copies.
+    is_source: bool,
 }
 
 /// The state of an endpoint.
@@ -38,6 +46,7 @@ pub(crate) struct World {
     pub(crate) exports: Vec<String>,
     /// The files that are open, by whatever node.
     pub(crate) files: Vec<String>,
+    links: Vec<Link>,
 }
 
 impl World {
@@ -62,7 +71,6 @@ impl World {
             });
             Node {
                 driver: text(detail, "drv"),
-                read_only: detail["ro"] == true,
                 children: children.map(|edge| (edge.name.clone(), edge.child.clone())).collect(),
                 has_parent: !others.is_empty(),
                 has_backend: !backends.is_empty(),
@@ -70,7 +78,14 @@ impl World {
             }
         };
         let of_files = |detail: &&Value| detail["drv"] == "file";
+        let links = graph.edges.iter().map(|edge| Link {
+            parent: edge.parent.name.clone(),
+            child: edge.child.clone(),
+            is_job: edge.parent.r#type == NodeType::BlockJob,
+            is_source: edge.name == "source",
+        });
         Ok(World {
+            links: links.collect(),
             nodes: items(&details)
                 .iter()
                 .filter(|detail| addressable(&text(detail, "node-name")))
@@ -85,6 +100,24 @@ impl World {
     /// The node of that name.
     pub(crate) fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// Whether a mirror that waits to be finalized copies the node, or what lies below it.
+    ///
+    /// It keeps its source drained then. A job that starts above it is paused before it
+    /// begins; when that job goes on depends on what else QEMU does, which crashes of it at times.
+    pub(crate) fn is_above_pending(&self, node: &str) -> bool {
+        let mut below = vec![node];
+        let mut done = 0;
+        while let Some(&node) = below.get(done) {
+            let links = self.links.iter().filter(|link| !link.is_job && link.parent == node);
+            below.extend(links.map(|link| link.child.as_str()));
+            done += 1;
+        }
+        let is_pending =
+            |id: &str| self.jobs.iter().any(|job| job.id == id && job.status == "pending");
+        let mut jobs = self.links.iter().filter(|link| link.is_source && is_pending(&link.parent));
+        jobs.any(|link| below.contains(&link.child.as_str()))
     }
 
     /// The node and those below it that have a name, over backing and filter edges.

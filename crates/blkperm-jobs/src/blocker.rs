@@ -1,7 +1,7 @@
 //! Op blockers: which operations a node's parents forbid on it.
 //!
-//! QEMU keeps lists of blockers; every one of them belongs to an edge and comes and goes with it,
-//! so that here they follow from the edges.
+//! QEMU keeps lists of blockers; every one of them belongs to an edge, or to a mirror that completes,
+//! and comes and goes with it, so that here they follow from edges and jobs.
 
 use blkperm_graph::{EdgeId, Graph, Holder, NodeId, Parent, Role, Rule};
 
@@ -34,6 +34,8 @@ pub enum Blocker {
     BackingOf(String),
     /// A job of this type uses the node.
     Job(&'static str),
+    /// A mirror that completes will put its target in the node's place.
+    JobComplete,
 }
 
 impl Operation {
@@ -43,13 +45,6 @@ impl Operation {
     fn is_allowed_on_backing_file(self) -> bool {
         self == Operation::CommitTarget
     }
-}
-
-/// What blocks `operation` on `node`, if anything does; the newest edge that does so.
-///
-/// Source: `bdrv_op_is_blocked` in `block.c`, QEMU 10.0.
-pub fn blocker<R: Rule>(graph: &Graph<R>, node: NodeId, operation: Operation) -> Option<Blocker> {
-    graph.parents(node).find_map(|edge| blocker_of_edge(graph, edge, operation))
 }
 
 fn blocker_of_edge<R: Rule>(
@@ -71,13 +66,25 @@ fn blocker_of_edge<R: Rule>(
 }
 
 impl<R: Rule> BlockLayer<R> {
+    /// What blocks `operation` on `node`, if anything does: a mirror that completes, or else the
+    /// newest edge that does so.
+    ///
+    /// Source: `bdrv_op_is_blocked` in `block.c`, QEMU 10.0.
+    pub fn blocker(&self, node: NodeId, operation: Operation) -> Option<Blocker> {
+        if self.jobs().iter().any(|job| job.is_replacing(node)) {
+            return Some(Blocker::JobComplete);
+        }
+        let mut parents = self.graph.parents(node);
+        parents.find_map(|edge| blocker_of_edge(&self.graph, edge, operation))
+    }
+
     /// Requires that nothing blocks the operation on the node.
     ///
     /// # Errors
     ///
     /// [`Denied::Busy`].
     pub fn require_unblocked(&self, node: NodeId, operation: Operation) -> Result<(), Denied> {
-        match blocker(&self.graph, node, operation) {
+        match self.blocker(node, operation) {
             None => Ok(()),
             Some(blocker) => Err(Denied::Busy { node: self.graph.name(node).to_owned(), blocker }),
         }

@@ -1,11 +1,12 @@
 //! The commit driver: an ordinary commit, below the active layer.
 
 use blkperm_graph::{
-    Demand, EdgeId, Graph, NewNode, NodeId, Parent, Permissions, Role, RootId, Rule, State,
+    Demand, Graph, NewNode, NodeId, Parent, Permissions, Role, RootId, Rule, State,
 };
 
 use crate::content::Extents;
 use crate::denied::{Denied, Failure};
+use crate::event::JobError;
 use crate::exit::{Completion, IfRefused, Pause, Step, detach_all, release_steps};
 use crate::filter::COMMIT_TOP;
 use crate::job::{Job, JobOptions, Work};
@@ -33,7 +34,6 @@ pub(crate) struct Commit {
     pub(crate) base: NodeId,
     base_was_read_only: bool,
     backing_name: Option<String>,
-    frozen: Vec<EdgeId>,
 }
 
 impl<R: Rule> BlockLayer<R> {
@@ -74,15 +74,11 @@ impl<R: Rule> BlockLayer<R> {
                     base,
                     base_was_read_only,
                     backing_name: backing_name.clone(),
-                    frozen: Vec::new(),
                 }),
             },
         )?;
         match self.attach_commit(&mut job, options) {
-            Ok(frozen) => {
-                if let Work::Commit(commit) = &mut job.work {
-                    commit.frozen = frozen;
-                }
+            Ok(()) => {
                 self.start_job(job);
                 Ok(())
             }
@@ -97,13 +93,8 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    /// Makes the base writable, inserts the filter, adds the job's edges and freezes the chain;
-    /// returns the frozen edges.
-    fn attach_commit(
-        &mut self,
-        job: &mut Job,
-        options: &CommitOptions,
-    ) -> Result<Vec<EdgeId>, Denied> {
+    /// Makes the base writable, inserts the filter, adds the job's edges and freezes the chain.
+    fn attach_commit(&mut self, job: &mut Job, options: &CommitOptions) -> Result<(), Denied> {
         use Permissions as P;
         let &CommitOptions { top, base, .. } = options;
         self.set_read_only(base, false)?;
@@ -121,8 +112,7 @@ impl<R: Rule> BlockLayer<R> {
             let demand = self.intermediate_demand(node, base);
             self.add_job_edge(job, node, "intermediate node", demand)?;
         }
-        let frozen = self.graph.chain_edges(filter, base);
-        self.freeze(&frozen)?;
+        self.freeze(job, filter, base)?;
         self.add_job_edge(job, base, "base", Demand::NONE)?;
         let mut take = P::CONSISTENT_READ | P::WRITE;
         if self.graph.length(base) < self.graph.length(top) {
@@ -133,7 +123,7 @@ impl<R: Rule> BlockLayer<R> {
         self.add_backend(job, writing, base, Demand::from_masks(take, shared))?;
         let reading = format!("commit job '{}' reading its top", job.id);
         self.add_backend(job, reading, top, Demand::NONE)?;
-        Ok(frozen)
+        Ok(())
     }
 
     /// What a commit's edge to a node above its base demands. The data there is wrong once the base
@@ -156,17 +146,20 @@ pub(crate) fn completing_steps<R: Rule>(
     job: &Job,
     commit: &Commit,
 ) -> Vec<Step<R>> {
-    let mut steps = Vec::from(release_steps(&commit.frozen, job.backends[0]));
+    let mut steps = Vec::from(release_steps(&job.frozen, job.backends[0]));
     let base = commit.base;
     let filter = job.filter.expect("a commit that has not left has its filter");
-    let replace =
-        Step::new(IfRefused::FailJob, Pause::Change, move |change| change.replace(filter, base));
+    // QEMU's quirk: `bdrv_drop_intermediate` does not say why it fails.
+    let replace = Step::new(IfRefused::FailJob(JobError::Io), Pause::Change, move |change| {
+        change.replace(filter, base)
+    });
     let section = [filter, base];
+    let not_permitted = IfRefused::FailJob(JobError::NotPermitted);
     steps.push(replace.within(&section));
     for overlay in overlays(&layer.graph, filter) {
         if layer.graph.state(overlay).contains(State::READ_ONLY) {
             steps.extend([false, true].map(|read_only| {
-                layer.reopen(overlay, read_only).or(IfRefused::FailJob).within(&section)
+                layer.reopen(overlay, read_only).or(not_permitted).within(&section)
             }));
         }
     }
@@ -195,7 +188,7 @@ pub(crate) fn cancelling_steps<R: Rule>(
     job: &Job,
     commit: &Commit,
 ) -> Vec<Step<R>> {
-    let mut steps = Vec::from(release_steps(&commit.frozen, job.backends[0]));
+    let mut steps = Vec::from(release_steps(&job.frozen, job.backends[0]));
     steps.push(release_nodes(job.root));
     let top = commit.top;
     let filter = job.filter.expect("a commit that has not left has its filter");

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use blkperm_graph::driver::{NULL_AIO, NULL_CO};
 use blkperm_graph::{Graph, NodeId, Role, Rule};
 
 use crate::layer::BlockLayer;
@@ -23,6 +24,16 @@ impl Extents {
     /// How many bytes there are.
     pub(crate) fn len(&self) -> u64 {
         self.0.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// The blocks of `size` bytes in which there is any of the bytes, the last one up to `end`.
+    pub(crate) fn blocks(&self, size: u64, end: u64) -> Extents {
+        let mut blocks = Extents::default();
+        for range in &self.0 {
+            let start = range.start / size * size;
+            blocks.insert(start..range.end.next_multiple_of(size).min(end));
+        }
+        blocks
     }
 
     /// Adds a range.
@@ -90,6 +101,14 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn write(&mut self, node: NodeId, extents: &Extents) {
         let storage = self.storage(node);
         self.contents.0.entry(storage).or_default().insert_all(extents, u64::MAX);
+    }
+
+    /// Whether a node can be made to read as zeroes without being written.
+    ///
+    /// Source: `bdrv_can_write_zeroes_with_unmap` in `block.c`, QEMU 10.0.
+    pub(crate) fn can_clear(&self, node: NodeId) -> bool {
+        let driver = self.graph.driver(self.storage(node));
+        ![&NULL_CO, &NULL_AIO].contains(&driver)
     }
 
     /// What a node has of its own; none when that is all.

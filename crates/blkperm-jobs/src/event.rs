@@ -47,6 +47,8 @@ pub struct Progress {
 pub enum JobError {
     /// A step of its completion was refused (`EPERM`).
     NotPermitted,
+    /// A commit's base could not take the place of what is above it (`EIO`).
+    Io,
     /// It was cancelled (`ECANCELED`).
     Cancelled,
     /// Source and target of a mirror have different sizes.

@@ -3,6 +3,7 @@
 use blkperm_graph::{Change, EdgeId, NodeId, Parent, Refusal, RootId, Rule};
 
 use crate::denied::Abort;
+use crate::event::JobError;
 use crate::layer::BlockLayer;
 
 /// How the steps with which a job ends are judged.
@@ -18,8 +19,8 @@ pub enum Completion {
 /// What it means when a step is refused, when steps are judged one by one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum IfRefused {
-    /// The job fails, and is cancelled.
-    FailJob,
+    /// The job fails with this error, and is cancelled.
+    FailJob(JobError),
     /// The job fails, but the other steps are done all the same: without this one, they cancel it.
     FailJobAndGoOn,
     /// QEMU assumes that it is not: its process ends.
@@ -78,7 +79,7 @@ pub(crate) enum Exit {
     /// All steps are done but one, without which the job had no effect.
     Failed,
     /// A step was refused that fails the job. One by one, those before it are done; at once, none.
-    Refused,
+    Refused(JobError),
 }
 
 impl<R: Rule> BlockLayer<R> {
@@ -97,11 +98,11 @@ impl<R: Rule> BlockLayer<R> {
     fn carry_out_stepwise(&mut self, steps: &[Step<R>]) -> Result<Exit, Abort> {
         let mut exit = Exit::Done;
         for section in steps.chunk_by(|one, next| one.section == next.section) {
-            let drained = self.drained(&section[0].section, |layer| {
-                section.iter().try_for_each(|step| layer.carry_out_one(step, &mut exit))
-            });
-            drained?;
-            if exit == Exit::Refused {
+            // A process that ends within the section does not get to its end.
+            let drained = self.begin_drain(&section[0].section);
+            section.iter().try_for_each(|step| self.carry_out_one(step, &mut exit))?;
+            self.end_drain(&drained);
+            if matches!(exit, Exit::Refused(_)) {
                 break;
             }
         }
@@ -109,12 +110,12 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn carry_out_one(&mut self, step: &Step<R>, exit: &mut Exit) -> Result<(), Abort> {
-        if *exit == Exit::Refused {
+        if matches!(exit, Exit::Refused(_)) {
             return Ok(());
         }
         match (self.pausing(step), step.if_refused) {
             (Ok(()), _) | (Err(_), IfRefused::Ignore) => {}
-            (Err(_), IfRefused::FailJob) => *exit = Exit::Refused,
+            (Err(_), IfRefused::FailJob(error)) => *exit = Exit::Refused(error),
             (Err(_), IfRefused::FailJobAndGoOn) => *exit = Exit::Failed,
             (Err(refusal), IfRefused::Abort) => return Err(Abort { refusal }),
         }
@@ -128,7 +129,7 @@ impl<R: Rule> BlockLayer<R> {
         let all =
             |change: &mut Change<'_, R>| judged.iter().try_for_each(|step| (step.action)(change));
         if self.graph.transact(all).is_err() {
-            return Exit::Refused;
+            return Exit::Refused(JobError::NotPermitted);
         }
         for step in ignorable {
             let _ = self.drained(&step.section, |layer| layer.pausing(step));

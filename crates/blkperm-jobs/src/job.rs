@@ -1,6 +1,6 @@
 //! A block job: what all types have in common.
 
-use blkperm_graph::{NodeId, Owner, RootId};
+use blkperm_graph::{EdgeId, NodeId, Owner, RootId};
 
 use crate::commit::Commit;
 use crate::drain::Drained;
@@ -80,6 +80,8 @@ pub struct Job {
     pub(crate) owner: Owner,
     /// The job itself as a parent of nodes.
     pub(crate) root: RootId,
+    /// The edges of the chain that nobody else may change.
+    pub(crate) frozen: Vec<EdgeId>,
     /// Its BlockBackends.
     pub(crate) backends: Vec<RootId>,
     /// The node that it puts into the graph, while it is there.
@@ -135,12 +137,16 @@ impl Job {
         }
     }
 
+    /// Whether the job completes, is not over, and was told whose place its target takes.
+    pub(crate) fn is_replacing(&self, node: NodeId) -> bool {
+        let completes = self.ending == Some(Ending::Complete) && self.filter.is_some();
+        completes && matches!(&self.work, Work::Mirror(mirror) if mirror.replaces == Some(node))
+    }
+
     /// Of a mirror that is no active commit: whether every write reaches the target at once.
     pub fn is_actively_synced(&self) -> Option<bool> {
         match &self.work {
-            Work::Mirror(mirror) if self.kind == "mirror" => {
-                Some(mirror.write_blocking && self.is_ready())
-            }
+            Work::Mirror(mirror) if self.kind == "mirror" => Some(mirror.actively_synced),
             _ => None,
         }
     }
@@ -165,6 +171,22 @@ impl Job {
     /// whenever jobs run.
     pub fn is_stuck(&self) -> bool {
         self.stuck
+    }
+
+    /// What the job goes by besides its status, its options and its edges, below 128: how it was asked
+    /// to end, and what holds it. Jobs that are equal in all of these do the same from here on.
+    pub fn standing(&self) -> u8 {
+        let ending = match self.ending {
+            None => 0,
+            Some(Ending::Complete) => 1,
+            Some(Ending::Graceful) => 2,
+            Some(Ending::Forced) => 3,
+        };
+        let drains = self.drains.min(7) as u8;
+        ending
+            | u8::from(self.user_paused) << 2
+            | u8::from(self.drained.is_some()) << 3
+            | drains << 4
     }
 
     /// How far the job is.

@@ -95,6 +95,11 @@ impl<R: Rule> BlockLayer<R> {
     /// Lets go of a node once, as [`Graph::release`] does.
     pub fn release(&mut self, node: NodeId) {
         let gone = self.graph.release(node);
+        self.closed(gone);
+    }
+
+    /// What follows from it that so many nodes are gone.
+    fn closed(&mut self, gone: usize) {
         if gone > 0 {
             self.followers.forget_gone(&self.graph);
             self.contents.forget_gone(&self.graph);
@@ -134,14 +139,14 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn drop_filter(&mut self, filter: NodeId) -> Result<(), Abort> {
         let edge = self.graph.filtered_edge(filter).expect("a filter has a child");
         let below = self.graph.child_of(edge);
-        let dropped = self.drained(&[filter, below], |layer| {
-            layer.drain_all();
-            layer.graph.transact(|change| {
-                change.set_driver(filter, &MIRROR_TOP_STOPPING);
-                change.replace(filter, below)
-            })
+        let drained = self.begin_drain(&[filter, below]);
+        self.drain_all();
+        let dropped = self.graph.transact(|change| {
+            change.set_driver(filter, &MIRROR_TOP_STOPPING);
+            change.replace(filter, below)
         });
         dropped.map_err(|refusal| Abort { refusal })?;
+        self.end_drain(&drained);
         self.release(filter);
         Ok(())
     }
@@ -177,6 +182,7 @@ impl<R: Rule> BlockLayer<R> {
             stuck: false,
             owner: new.owner,
             root: self.graph.add_root(holder, Some(new.owner)),
+            frozen: Vec::new(),
             backends: Vec::new(),
             filter: new.filter,
             work: new.work,
@@ -230,10 +236,20 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    /// Freezes the edges, so that nobody but the job changes its chain.
-    pub(crate) fn freeze(&mut self, edges: &[EdgeId]) -> Result<(), Denied> {
+    /// Freezes the chain from `top` down to `last`, so that nobody but the job changes it.
+    pub(crate) fn freeze(
+        &mut self,
+        job: &mut Job,
+        top: NodeId,
+        last: NodeId,
+    ) -> Result<(), Denied> {
+        job.frozen = self.graph.chain_edges(top, last);
+        self.set_frozen(&job.frozen, true)
+    }
+
+    fn set_frozen(&mut self, edges: &[EdgeId], frozen: bool) -> Result<(), Denied> {
         Ok(self.graph.transact(|change| {
-            edges.iter().for_each(|&edge| change.set_frozen(edge, true));
+            edges.iter().for_each(|&edge| change.set_frozen(edge, frozen));
             Ok(())
         })?)
     }
@@ -247,6 +263,8 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Takes back all that a job that does not start has put into the graph.
     pub(crate) fn undo_start(&mut self, mut job: Job) -> Result<(), Abort> {
+        // Thawing demands nothing.
+        let _ = self.set_frozen(&std::mem::take(&mut job.frozen), false);
         for backend in std::mem::take(&mut job.backends) {
             self.remove_backend(backend);
         }
@@ -268,9 +286,11 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn remove_root(&mut self, root: RootId) {
+        let before = self.graph.node_count();
         // Demanding less is never refused.
         let _ = self.graph.transact(|change| detach_all(change, root));
         self.graph.remove_root(root);
+        self.closed(before - self.graph.node_count());
     }
 
     pub(crate) fn set_status(&mut self, job: &mut Job, status: Status) {

@@ -23,7 +23,7 @@ mod run;
 mod status;
 mod verb;
 
-pub use blocker::{Blocker, Operation, blocker};
+pub use blocker::{Blocker, Operation};
 pub use commit::CommitOptions;
 pub use denied::{Abort, Denied, Failure};
 pub use event::{Event, JobError, Progress};

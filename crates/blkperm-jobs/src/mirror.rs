@@ -1,6 +1,6 @@
 //! The mirror driver: mirror, and active commit.
 
-use blkperm_graph::{Demand, EdgeId, Graph, NewNode, NodeId, Permissions, Rule, State};
+use blkperm_graph::{Demand, Graph, NewNode, NodeId, Permissions, Rule, State};
 
 use crate::content::Extents;
 use crate::denied::{Denied, Failure};
@@ -8,6 +8,9 @@ use crate::exit::{IfRefused, Pause, Step, detach_all, release_steps};
 use crate::filter::{MIRROR_TOP, MIRROR_TOP_OF_COMMIT, MIRROR_TOP_STOPPING};
 use crate::job::{Job, JobOptions, Work};
 use crate::layer::{BlockLayer, NewJob};
+
+/// The size of the blocks that are dirty or not: of a qcow2 cluster, unless told otherwise.
+const GRANULARITY: u64 = 64 << 10;
 
 /// Which data a mirror copies. None of it bears on permissions, but only a node with a backing
 /// file has a top that is less than all.
@@ -34,6 +37,8 @@ pub struct MirrorOptions {
     pub sync: Sync,
     /// The node whose place the target takes in the end; the source when absent.
     pub replaces: Option<NodeId>,
+    /// Whether the target passes on what is discarded there (`discard: unmap`).
+    pub target_unmaps: bool,
     /// Whether writes to the source wait until the target is written too (`copy-mode`).
     pub write_blocking: bool,
 }
@@ -43,14 +48,16 @@ pub struct MirrorOptions {
 pub(crate) struct Mirror {
     pub(crate) source: NodeId,
     pub(crate) target: NodeId,
-    replaces: Option<NodeId>,
+    pub(crate) replaces: Option<NodeId>,
     /// The node down to which data is copied, exclusive; none to copy what the whole chain has.
     base: Option<NodeId>,
     sync: Sync,
-    pub(crate) write_blocking: bool,
+    target_unmaps: bool,
+    write_blocking: bool,
+    /// Whether every write reaches the target at once, which it does once the job was ready.
+    pub(crate) actively_synced: bool,
     /// Whether the target was made read-write for an active commit.
     base_was_read_only: bool,
-    frozen: Vec<EdgeId>,
 }
 
 /// What tells a mirror from an active commit when the job starts.
@@ -61,6 +68,7 @@ struct Start {
     is_commit: bool,
     base: Option<NodeId>,
     sync: Sync,
+    target_unmaps: bool,
     write_blocking: bool,
     base_was_read_only: bool,
     kind: &'static str,
@@ -76,7 +84,7 @@ impl<R: Rule> BlockLayer<R> {
     /// [`Failure::Denied`], with the graph as before; [`Failure::Abort`] when the job's filter could
     /// not be taken out again after that.
     pub fn start_mirror(&mut self, options: &MirrorOptions) -> Result<(), Failure> {
-        let MirrorOptions { device, target, replaces, sync, write_blocking, .. } = *options;
+        let MirrorOptions { device, target, replaces, sync, .. } = *options;
         let is_commit = self.graph.chain_contains(device, target);
         let backing = self.graph.backing_chain_next(device);
         self.start_mirror_job(
@@ -88,7 +96,8 @@ impl<R: Rule> BlockLayer<R> {
                 is_commit,
                 base: backing.filter(|_| sync == Sync::Top),
                 sync,
-                write_blocking,
+                target_unmaps: options.target_unmaps,
+                write_blocking: options.write_blocking,
                 base_was_read_only: false,
                 kind: "mirror",
             },
@@ -113,6 +122,7 @@ impl<R: Rule> BlockLayer<R> {
             is_commit: true,
             base: Some(base),
             sync: Sync::Top,
+            target_unmaps: false,
             write_blocking: false,
             base_was_read_only,
             kind: "commit",
@@ -124,8 +134,8 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn start_mirror_job(&mut self, options: &JobOptions, start: &Start) -> Result<(), Failure> {
-        let &Start { source, target, replaces, is_commit, sync, write_blocking, .. } = start;
-        let &Start { base, base_was_read_only, kind, .. } = start;
+        let &Start { source, target, replaces, is_commit, base, sync, .. } = start;
+        let &Start { target_unmaps, write_blocking, base_was_read_only, kind, .. } = start;
         if self.graph.skip_filters(source) == self.graph.skip_filters(target) {
             return Err(Failure::Denied(Denied::MirrorIntoItself));
         }
@@ -158,9 +168,10 @@ impl<R: Rule> BlockLayer<R> {
                     replaces,
                     base,
                     sync,
+                    target_unmaps,
                     write_blocking,
+                    actively_synced: false,
                     base_was_read_only,
-                    frozen: Vec::new(),
                 }),
             },
         ) {
@@ -171,10 +182,7 @@ impl<R: Rule> BlockLayer<R> {
             }
         };
         match self.attach_mirror(&mut job, source, target, is_commit) {
-            Ok(frozen) => {
-                if let Work::Mirror(mirror) = &mut job.work {
-                    mirror.frozen = frozen;
-                }
+            Ok(()) => {
                 self.start_job(job);
                 Ok(())
             }
@@ -185,7 +193,7 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    /// Adds the job's edges below its filter and freezes the chain; returns the frozen edges.
+    /// Adds the job's edges below its filter and freezes the chain of a commit.
     ///
     /// Source: `mirror_start_job` in `block/mirror.c`, QEMU 10.0.
     fn attach_mirror(
@@ -194,7 +202,7 @@ impl<R: Rule> BlockLayer<R> {
         source: NodeId,
         target: NodeId,
         is_commit: bool,
-    ) -> Result<Vec<EdgeId>, Denied> {
+    ) -> Result<(), Denied> {
         use Permissions as P;
         let filter = job.filter.expect("a mirror has a filter");
         let target_base = self.graph.skip_filters(target);
@@ -215,15 +223,13 @@ impl<R: Rule> BlockLayer<R> {
         self.add_job_edge(job, source, "source", Demand::unsharing(P::RESIZE))?;
         self.add_job_edge(job, target, "target", Demand::NONE)?;
         if !is_commit {
-            return Ok(Vec::new());
+            return Ok(());
         }
         for node in self.between(source, target) {
             let demand = self.intermediate_demand(node, target);
             self.add_job_edge(job, node, "intermediate node", demand)?;
         }
-        let frozen = self.graph.chain_edges(filter, target);
-        self.freeze(&frozen)?;
-        Ok(frozen)
+        self.freeze(job, filter, target)
     }
 
     /// The nodes strictly between `top` and `base` in the chain, from the top down.
@@ -265,7 +271,7 @@ pub(crate) fn exit_steps<R: Rule>(
     let target = mirror.target;
     let section = [filter, target];
     let is_read_only = |node| layer.graph.state(node).contains(State::READ_ONLY);
-    let mut steps = Vec::from(release_steps(&mirror.frozen, job.backends[0]));
+    let mut steps = Vec::from(release_steps(&job.frozen, job.backends[0]));
     let stop = Step::new(IfRefused::Abort, Pause::None, move |change| {
         change.set_driver(filter, &MIRROR_TOP_STOPPING);
         Ok(())
@@ -298,19 +304,33 @@ pub(crate) fn exit_steps<R: Rule>(
 }
 
 impl Mirror {
-    /// What there is to copy.
-    ///
-    /// Source: `mirror_dirty_init` in `block/mirror.c`, QEMU 10.0.
+    /// What there is to copy, in the blocks of the dirty bitmap.
     pub(crate) fn dirty<R: Rule>(&self, layer: &BlockLayer<R>) -> Extents {
+        self.to_copy(layer).blocks(GRANULARITY, layer.graph.length(self.source))
+    }
+
+    /// Source: `mirror_dirty_init` in `block/mirror.c`, QEMU 10.0.
+    fn to_copy<R: Rule>(&self, layer: &BlockLayer<R>) -> Extents {
         let graph = &layer.graph;
         match self.sync {
             Sync::None => Extents::default(),
+            Sync::Full if self.clears_target(layer) => layer.allocated(self.source, None),
             Sync::Full => Extents::from(0..graph.length(self.source)),
             Sync::Top => {
                 let last = self.base.and_then(|base| graph.overlay_of(self.source, base));
                 layer.allocated(self.source, last)
             }
         }
+    }
+
+    /// Takes note that the job is ready.
+    pub(crate) fn set_ready(&mut self) {
+        self.actively_synced = self.write_blocking;
+    }
+
+    /// Whether the target is made to read as zeroes first, so that only data is left to copy.
+    pub(crate) fn clears_target<R: Rule>(&self, layer: &BlockLayer<R>) -> bool {
+        self.sync == Sync::Full && self.target_unmaps && layer.can_clear(self.target)
     }
 
     /// Whether the copy cannot even begin: only the base of a commit is resized.

@@ -60,6 +60,8 @@ impl<R: Rule> BlockLayer<R> {
                 Ok(())
             })
         })?;
+        // From now on this is the node's own option.
+        self.followers.0.remove(&node);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use blkperm_graph::driver::{NULL_AIO, NULL_CO, RAW_WINDOW};
 use blkperm_graph::{NodeId, Role, Rule};
 
+use crate::content::Extents;
 use crate::event::JobError;
 use crate::layer::BlockLayer;
 
@@ -31,8 +32,18 @@ impl<R: Rule> BlockLayer<R> {
             return Err(JobError::NotSupported);
         }
         for node in nodes {
+            self.clear_new_area(node, length);
             self.graph.set_length(node, length);
         }
         Ok(())
+    }
+
+    /// Writes zeroes behind the end of a node, where its backing file would show otherwise.
+    fn clear_new_area(&mut self, node: NodeId, length: u64) {
+        let end = self.graph.length(node);
+        let backing = self.graph.backing_edge(node).map(|edge| self.graph.child_of(edge));
+        if backing.is_some_and(|backing| self.graph.length(backing) > end) {
+            self.write(node, &Extents::from(end..length));
+        }
     }
 }

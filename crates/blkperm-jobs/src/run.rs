@@ -4,6 +4,7 @@
 
 use blkperm_graph::Rule;
 
+use crate::content::Extents;
 use crate::denied::Abort;
 use crate::event::{Event, JobError};
 use crate::exit::{Exit, Step};
@@ -104,9 +105,14 @@ impl<R: Rule> BlockLayer<R> {
         if let Err(error) = self.fit(job) {
             return self.fail(job, error);
         }
-        match &job.work {
+        match &mut job.work {
             Work::Mirror(mirror) => {
+                mirror.set_ready();
                 let dirty = mirror.dirty(self);
+                if mirror.clears_target(self) {
+                    let all = Extents::from(0..self.graph.length(mirror.target));
+                    self.write(mirror.target, &all);
+                }
                 self.write(mirror.target, &dirty);
                 job.len = dirty.len();
                 job.offset = job.len;
@@ -169,7 +175,7 @@ impl<R: Rule> BlockLayer<R> {
                 self.conclude(job);
                 Ok(())
             }
-            Exit::Refused => self.fail(job, JobError::NotPermitted),
+            Exit::Refused(error) => self.fail(job, error),
         }
     }
 
@@ -190,7 +196,7 @@ impl<R: Rule> BlockLayer<R> {
                 job.stuck = false;
                 self.conclude(job);
             }
-            Exit::Refused => job.stuck = true,
+            Exit::Refused(_) => job.stuck = true,
         }
         Ok(())
     }

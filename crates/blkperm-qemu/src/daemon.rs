@@ -56,13 +56,28 @@ impl Daemon {
     ///
     /// As [`Daemon::start`].
     pub fn start_with_patience(programs: &Programs, patience: Duration) -> Result<Daemon, Error> {
+        Daemon::start_with_arguments(programs, &[], patience)
+    }
+
+    /// [`Daemon::start_with_patience`] with arguments that come before all others, for a program
+    /// that stands in for the daemon when told so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Daemon::start`].
+    pub fn start_with_arguments(
+        programs: &Programs,
+        arguments: &[&str],
+        patience: Duration,
+    ) -> Result<Daemon, Error> {
         let directory = tempfile::Builder::new().prefix("blkperm-").tempdir();
         let directory = directory.map_err(Error::io("make a temporary directory"))?;
         let images = images(directory.path());
         fs::create_dir(&images).map_err(Error::io("make a directory for images"))?;
         let errors = File::create(errors(directory.path())).map_err(Error::io("make a file"))?;
 
-        let arguments = ["--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp"];
+        let monitor = ["--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp"];
+        let arguments = [arguments, &monitor].concat();
         let (process, socket) =
             Process::start(&programs.daemon, &arguments, &images, Some(errors))?;
         let mut connection = Connection::new(socket, patience, &images.to_string_lossy());

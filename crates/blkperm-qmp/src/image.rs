@@ -109,19 +109,6 @@ pub trait ImageStore {
     }
 }
 
-/// Looks in the first store, and for what it does not have in the second.
-#[derive(Clone, Debug, Default)]
-pub struct Layered<A, B>(pub A, pub B);
-
-impl<A: ImageStore, B: ImageStore> ImageStore for Layered<A, B> {
-    fn probe(&self, filename: &str) -> Result<ImageHeader, ImageError> {
-        match self.0.probe(filename) {
-            Err(ImageError::NotFound) => self.1.probe(filename),
-            found => found,
-        }
-    }
-}
-
 /// Rounds up to whole sectors, in which QEMU counts lengths.
 fn whole_sectors(bytes: u64) -> u64 {
     const SECTOR: u64 = 512;

@@ -14,7 +14,7 @@ pub use image::{Backing, Image};
 use crate::json::{self, Located};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// A scenario: what it shows, and the images and commands that show it.
 #[derive(Clone, PartialEq, Debug)]
@@ -114,7 +114,26 @@ impl Action {
         if !members.contains_key("execute") && !members.contains_key("exec-oob") {
             return Err(Problem::NeitherImageNorCommand);
         }
-        Ok(Action::Command(value))
+        match outside(&value) {
+            Some(filename) => Err(Problem::Outside(filename.to_owned())),
+            None => Ok(Action::Command(value)),
+        }
+    }
+}
+
+/// A file name anywhere in a command that leads out of the run's directory.
+fn outside(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(members) => members.iter().find_map(|(name, value)| match value.as_str() {
+            Some(path) if name == "filename" => {
+                let leaves =
+                    |part: Component<'_>| !matches!(part, Component::Normal(_) | Component::CurDir);
+                Path::new(path).components().any(leaves).then_some(path)
+            }
+            _ => outside(value),
+        }),
+        Value::Array(items) => items.iter().find_map(outside),
+        _ => None,
     }
 }
 

@@ -206,6 +206,18 @@ pub struct Death {
 }
 
 /// Writes the signal and the message.
+impl Death {
+    /// The end of a process that was asked to quit.
+    pub fn exit() -> Death {
+        Death { signal: "exit status: 0".to_owned(), message: String::new(), origin: None }
+    }
+
+    /// Whether the process ended because it was asked to.
+    pub fn is_exit(&self) -> bool {
+        *self == Death::exit()
+    }
+}
+
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.signal, self.message)

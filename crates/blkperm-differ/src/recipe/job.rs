@@ -12,6 +12,9 @@ pub(super) fn mirror(scene: &mut Scene) -> Option<Value> {
     let unused = scene.dice.chance(70);
     let target = scene
         .node(|node| node.name != device && !(unused && (node.has_parent || node.has_backend)))?;
+    if [&device, &target].into_iter().any(|node| scene.world.is_above_pending(node)) {
+        return None;
+    }
     let sync = scene.dice.weighted(&[(10, "full"), (8, "top"), (8, "none"), (1, "incremental")]);
     let mut mirror =
         start(scene).with("device", device.clone()).with("target", target).with("sync", sync);
@@ -42,6 +45,9 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
         true => scene.node(|node| is_chain(node) || (is_below(node) && !node.has_parent))?,
         false => scene.node(is_below)?,
     };
+    if scene.world.is_above_pending(&device) {
+        return None;
+    }
     let mut commit = start(scene).with("device", device.clone());
     let chain: Vec<String> = match scene.world.node(&device) {
         Some(node) => scene.world.chain(node).iter().map(|node| node.name.clone()).collect(),
@@ -60,8 +66,11 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
         };
         commit = commit.with_some("base-node", base);
     }
+    // What a node with another backing file than its image names is called depends on when QEMU
+    // has looked last.
+    let named = scene.by_header.contains(&device);
     for member in ["top", "base"] {
-        if scene.dice.chance(4) {
+        if named && scene.dice.chance(10) {
             let files: Vec<String> =
                 scene.images.iter().map(|image| image.filename.clone()).collect();
             commit = commit.with_some(member, scene.dice.pick(&files));
@@ -75,6 +84,7 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
 
 /// What every job is given.
 fn start(scene: &mut Scene) -> Arguments {
+    scene.has_had_jobs = true;
     let jobs: Vec<String> = scene.world.jobs.iter().map(|job| job.id.clone()).collect();
     let mut job = Arguments::default();
     if scene.dice.chance(99) {

@@ -9,6 +9,7 @@ use crate::scene::Scene;
 /// A node without content.
 pub(super) fn null(scene: &mut Scene) -> Option<Value> {
     let node = null_options(scene);
+    let node = leaf(scene, node);
     Some(named(scene, node).of("blockdev-add"))
 }
 
@@ -19,6 +20,7 @@ pub(super) fn file(scene: &mut Scene) -> Option<Value> {
     let filename = if scene.dice.chance(4) { "nosuch.img".to_owned() } else { image.filename };
     let node = Arguments::default().with("driver", "file").with("filename", filename);
     let node = flags(scene, node, 15);
+    let node = leaf(scene, node);
     Some(named(scene, node).of("blockdev-add"))
 }
 
@@ -44,17 +46,18 @@ pub(super) fn raw(scene: &mut Scene) -> Option<Value> {
 
 /// A qcow2 node with the file and the backing file that it finds.
 pub(super) fn qcow2(scene: &mut Scene) -> Option<Value> {
-    let by_name = scene.dice.chance(20);
+    let read_only = scene.dice.chance(15);
+    let by_name = !read_only && scene.dice.chance(20);
     let backing = backing(scene);
     let file = if by_name {
         scene.node(|node| node.driver == "file" && !node.has_parent)?.into()
     } else {
         let image = scene.free_image(ImageFormat::Qcow2, backing.is_none())?;
-        file_of(scene, &image.filename)
+        file_of(scene, &image.filename, !read_only)
     };
     let node = Arguments::default().with("driver", "qcow2").with("file", file);
     let node = node.with_some("backing", backing);
-    let node = flags(scene, node, 15);
+    let node = if read_only { node.with("read-only", true) } else { flags(scene, node, 0) };
     Some(named(scene, node).of("blockdev-add"))
 }
 
@@ -70,10 +73,13 @@ fn backing(scene: &mut Scene) -> Option<Value> {
     }
 }
 
-/// An image's file, opened inline.
-pub(super) fn file_of(scene: &mut Scene, filename: &str) -> Value {
+/// An image's file, opened inline, with a name at times if it may have one.
+///
+/// That of a read-only image may not: nobody else is to use it. Where a read-only overlay cannot be
+/// made writable, to be told of another backing file, QEMU crashes when the commit is undone.
+pub(super) fn file_of(scene: &mut Scene, filename: &str, may_have_name: bool) -> Value {
     let file = Arguments::default().with("driver", "file").with("filename", filename);
-    if scene.dice.chance(50) {
+    if !may_have_name || scene.dice.chance(50) {
         return file.object();
     }
     file.with("node-name", scene.fresh('n')).object()
@@ -81,7 +87,7 @@ pub(super) fn file_of(scene: &mut Scene, filename: &str) -> Value {
 
 fn image_file(scene: &mut Scene, format: ImageFormat) -> Option<Value> {
     let image = scene.free_image(format, false)?;
-    Some(file_of(scene, &image.filename))
+    Some(file_of(scene, &image.filename, true))
 }
 
 /// The options of a node without content, but its name.
@@ -98,8 +104,14 @@ pub(super) fn null_options(scene: &mut Scene) -> Arguments {
 pub(super) fn flags(scene: &mut Scene, node: Arguments, read_only: u32) -> Arguments {
     let dice = &mut scene.dice;
     let node = if dice.chance(read_only) { node.with("read-only", dice.chance(80)) } else { node };
-    let node = if dice.chance(3) { node.with("auto-read-only", true) } else { node };
-    if dice.chance(2) { node.with("force-share", true) } else { node }
+    if dice.chance(3) { node.with("auto-read-only", true) } else { node }
+}
+
+/// Adds `force-share` at times.
+///
+/// Not to a node with children of its own: those inherit it, and cannot be reopened then.
+fn leaf(scene: &mut Scene, node: Arguments) -> Arguments {
+    if scene.dice.chance(4) { node.with("force-share", true) } else { node }
 }
 
 /// Gives the node a name.

@@ -73,8 +73,10 @@ fn open(scene: &mut Scene, images: &[Image], commands: &mut Vec<Value>) -> Strin
 /// Opens the top only, and leaves the rest to the headers.
 fn open_by_header(scene: &mut Scene, images: &[Image], commands: &mut Vec<Value>) -> String {
     let image = images.last().expect("a chain has an image");
-    let node = qcow2(scene, image);
-    add(scene, node, commands)
+    let node = qcow2(scene, image, true);
+    let name = add(scene, node, commands);
+    scene.by_header.push(name.clone());
+    name
 }
 
 /// Opens the whole chain with one command.
@@ -82,13 +84,13 @@ fn open_inline(scene: &mut Scene, images: &[Image], commands: &mut Vec<Value>) -
     let mut below = Value::Null;
     let (top, rest) = images.split_last().expect("a chain has an image");
     for image in rest {
-        let mut node = qcow2(scene, image).with("backing", below);
+        let mut node = qcow2(scene, image, false).with("backing", below);
         if scene.dice.chance(50) {
             node = node.with("node-name", scene.fresh('n'));
         }
         below = node.object();
     }
-    let node = qcow2(scene, top).with("backing", below);
+    let node = qcow2(scene, top, true).with("backing", below);
     add(scene, node, commands)
 }
 
@@ -96,8 +98,8 @@ fn open_inline(scene: &mut Scene, images: &[Image], commands: &mut Vec<Value>) -
 fn open_by_name(scene: &mut Scene, images: &[Image], commands: &mut Vec<Value>) -> String {
     let mut below: Option<String> = None;
     for image in images {
-        let node = qcow2(scene, image);
         let read_only = scene.dice.chance(20);
+        let node = qcow2(scene, image, !read_only || below.is_none());
         let node = if read_only { node.with("read-only", true) } else { node };
         let mut name = add(scene, node.with("backing", below), commands);
         if scene.dice.chance(8) {
@@ -112,8 +114,8 @@ fn open_by_name(scene: &mut Scene, images: &[Image], commands: &mut Vec<Value>) 
     below.expect("a chain has an image")
 }
 
-fn qcow2(scene: &mut Scene, image: &Image) -> Arguments {
-    let file = node::file_of(scene, &image.filename);
+fn qcow2(scene: &mut Scene, image: &Image, may_have_name: bool) -> Arguments {
+    let file = node::file_of(scene, &image.filename, may_have_name);
     Arguments::default().with("driver", "qcow2").with("file", file)
 }
 

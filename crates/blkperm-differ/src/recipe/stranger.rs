@@ -30,7 +30,8 @@ pub(super) fn blkdebug(scene: &mut Scene) -> Option<Value> {
 /// What a stranger takes and unshares: often one permission that matters, at times any.
 fn demand(scene: &mut Scene) -> (Vec<&'static str>, Vec<&'static str>) {
     const READ: &str = "consistent-read";
-    const TYPICAL: &[(u32, (&[&str], &[&str]))] = &[
+    type Lists = (&'static [&'static str], &'static [&'static str]);
+    const TYPICAL: &[(u32, Lists)] = &[
         (30, (&[], &[READ])),
         (15, (&[READ], &[])),
         (8, (&["write"], &[])),

@@ -6,11 +6,13 @@ mod blkdebug;
 mod driver;
 mod file;
 mod qcow2;
+mod quorum;
 
 pub use blkdebug::*;
 pub use driver::BlockdevDriver;
 pub use file::*;
 pub use qcow2::*;
+pub use quorum::*;
 
 use serde::Deserialize;
 
@@ -65,6 +67,8 @@ pub enum DriverOptions {
     NullCo(BlockdevOptionsNull),
     /// QEMU's image format.
     Qcow2(Box<BlockdevOptionsQcow2>),
+    /// Several children with the same data.
+    Quorum(BlockdevOptionsQuorum),
     /// No format, or a part of a node.
     Raw(BlockdevOptionsRaw),
 }

@@ -163,14 +163,3 @@ fn probing_changes_nothing() {
     Directory::new(&scratch.0).probe("x.qcow2").unwrap();
     assert_eq!((fs::read(&file).unwrap(), file.metadata().unwrap().modified().unwrap()), before);
 }
-
-#[test]
-fn the_second_store_has_what_the_first_has_not() {
-    let scratch = Scratch::new("layered");
-    fs::write(scratch.0.join("a.raw"), b"real").unwrap();
-    fs::write(scratch.0.join("b.raw"), b"real").unwrap();
-    let layered = Layered(declared(), Directory::new(&scratch.0));
-    assert_eq!(layered.probe("a.raw").unwrap().file_length, 64 << 10);
-    assert_eq!(layered.probe("b.raw").unwrap().file_length, 4);
-    assert!(matches!(layered.probe("c.raw"), Err(ImageError::NotFound)));
-}

@@ -34,18 +34,21 @@ impl<R: Rule> Endpoint for MonitorEndpoint<R> {
     }
 
     fn execute(&mut self, command: &Value) -> Result<Reply, Stop> {
-        match self.0.respond(command) {
-            Ok(response) => Ok(match response.result {
-                Ok(value) => Reply::Return(value),
-                Err(error) => {
-                    Reply::Error { class: format!("{:?}", error.class), desc: error.desc }
-                }
-            }),
-            Err(abort) => Err(Stop::Died(death(&abort))),
+        let died = |abort: Abort| Stop::Died(death(&abort));
+        let response = self.0.respond(command).map_err(died)?;
+        if self.0.is_quitting() {
+            self.0.shut_down().map_err(died)?;
         }
+        Ok(match response.result {
+            Ok(value) => Reply::Return(value),
+            Err(error) => Reply::Error { class: format!("{:?}", error.class), desc: error.desc },
+        })
     }
 
     fn settle(&mut self) -> Result<(), Stop> {
+        if self.0.is_quitting() {
+            return Err(Stop::Died(Death::exit()));
+        }
         self.0.run_jobs().map_err(|abort| Stop::Died(death(&abort)))
     }
 

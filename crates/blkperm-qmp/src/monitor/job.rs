@@ -50,6 +50,7 @@ impl<R: Rule> Monitor<R> {
             target,
             sync,
             replaces,
+            target_unmaps: self.nodes.get(&arguments.target).is_some_and(|detail| detail.unmaps),
             write_blocking: arguments.copy_mode == Some(MirrorCopyMode::WriteBlocking),
         })?;
         done()
@@ -92,8 +93,13 @@ impl<R: Rule> Monitor<R> {
                 let desc = format!("'backing-file' specified, but 'top' {whose}");
                 return Err(Failed::generic(desc));
             }
-        } else if graph.skip_filters(top) == graph.skip_filters(base) {
-            return Err(Failed::generic("Invalid files for merge: top and base are the same"));
+        } else {
+            if let Some(overlay) = graph.overlay_of(device, top) {
+                self.layer.require_unblocked(overlay, Operation::CommitTarget)?;
+            }
+            if graph.skip_filters(top) == graph.skip_filters(base) {
+                return Err(Failed::generic("Invalid files for merge: top and base are the same"));
+            }
         }
         self.layer.start_commit(&CommitOptions {
             job: JobOptions {

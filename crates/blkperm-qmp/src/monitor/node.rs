@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use blkperm_graph::{Graph, NodeId, Parent, Rule};
-use blkperm_jobs::{Denied, Operation, blocker};
+use blkperm_jobs::{Denied, Operation};
 use serde_json::{Map, Value};
 
 use super::{Failed, Monitor, done};
@@ -26,6 +26,8 @@ pub(super) struct NodeDetail {
     ///
     /// Source: `auto_backing_file` of `BlockDriverState`, QEMU 10.0.
     pub(super) auto_backing: String,
+    /// Whether what is discarded there is passed on.
+    pub(super) unmaps: bool,
     /// How it was asked to be cached.
     pub(super) cache: Option<BlockdevCacheOptions>,
     /// What it was asked to do with zeroes.
@@ -66,7 +68,7 @@ impl<R: Rule> Monitor<R> {
         if self.has_backend(node) {
             return Err(Failed::generic(format!("Node {name} is in use")));
         }
-        if let Some(blocker) = blocker(graph, node, Operation::BlockdevDel) {
+        if let Some(blocker) = self.layer.blocker(node, Operation::BlockdevDel) {
             return Err(Denied::Busy { node: name.to_owned(), blocker }.into());
         }
         if !self.nodes.get(name).is_some_and(|detail| detail.monitor_owned) {

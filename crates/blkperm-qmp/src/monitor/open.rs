@@ -5,6 +5,7 @@
 
 pub(super) mod backing;
 mod driver;
+mod quorum;
 
 use blkperm_graph::{Demand, Driver, NewNode, NodeId, Role, Rule, State};
 use serde_json::Value;
@@ -34,6 +35,7 @@ struct Flags {
     read_only: bool,
     force_share: bool,
     inactive: bool,
+    unmaps: bool,
 }
 
 impl Flags {
@@ -42,6 +44,10 @@ impl Flags {
             read_only: base.read_only.unwrap_or(inherited.read_only),
             force_share: base.force_share.unwrap_or(inherited.force_share),
             inactive: base.active.map_or(inherited.inactive, |active| !active),
+            unmaps: match base.discard {
+                Some(discard) => discard == BlockdevDiscardOptions::Unmap,
+                None => inherited.discard,
+            },
         }
     }
 
@@ -70,7 +76,7 @@ impl Flags {
             read_only: true,
             force_share: self.force_share,
             inactive: self.inactive,
-            discard: false,
+            discard: true,
             has_filename,
         }
     }
@@ -155,6 +161,7 @@ impl<R: Rule> Monitor<R> {
         });
         let detail = self.nodes.get_mut(&name);
         *detail = NodeDetail::default();
+        detail.unmaps = flags.unmaps;
         detail.cache = options.base.cache.clone();
         detail.detect_zeroes = options.base.detect_zeroes;
         match self.open_driver(node, options, flags, file) {
@@ -246,6 +253,7 @@ fn file_of(options: &DriverOptions) -> Option<&BlockdevRef> {
         DriverOptions::Raw(raw) => Some(&raw.file),
         DriverOptions::Qcow2(qcow2) => Some(&qcow2.file),
         DriverOptions::Blkdebug(_)
+        | DriverOptions::Quorum(_)
         | DriverOptions::File(_)
         | DriverOptions::NullAio(_)
         | DriverOptions::NullCo(_) => None,
@@ -272,11 +280,8 @@ fn check_flags(
     if matches!(&options.options, DriverOptions::File(file) if file.filename.is_empty()) {
         return Err(Failed::generic("The 'file' block driver requires a file name"));
     }
-    let discards = match options.base.discard {
-        Some(discard) => discard == BlockdevDiscardOptions::Unmap,
-        None => inherited.discard,
-    };
-    if options.base.detect_zeroes == Some(BlockdevDetectZeroesOptions::Unmap) && !discards {
+    let unmaps = options.base.detect_zeroes == Some(BlockdevDetectZeroesOptions::Unmap);
+    if unmaps && !flags.unmaps {
         let desc = "setting detect-zeroes to unmap is not allowed without setting discard \
                     operation to unmap";
         return Err(Failed::generic(desc));

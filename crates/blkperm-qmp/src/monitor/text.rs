@@ -42,6 +42,7 @@ pub fn denied(denied: &Denied) -> QmpError {
 fn reason(blocker: &Blocker) -> String {
     match blocker {
         Blocker::BackingOf(parent) => format!("node is used as backing hd of '{parent}'"),
+        Blocker::JobComplete => "block device is in use by block-job-complete".to_owned(),
         Blocker::Job(kind) => format!("block device is in use by block job: {kind}"),
     }
 }
@@ -112,6 +113,7 @@ fn names(permissions: Permissions) -> String {
 pub fn job_error(error: JobError) -> &'static str {
     match error {
         JobError::NotPermitted => "Operation not permitted",
+        JobError::Io => "Input/output error",
         JobError::Cancelled => "Operation canceled",
         JobError::DifferentSizes => "Source and target image have different sizes",
         JobError::NotSupported => "Operation not supported",

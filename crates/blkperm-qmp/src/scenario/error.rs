@@ -95,6 +95,9 @@ pub enum Problem {
     /// A file name that is not plain.
     #[error("'{0}' is not a plain file name")]
     NotPlain(String),
+    /// A file that the scenario has no business with.
+    #[error("'{0}' is outside of the run's directory")]
+    Outside(String),
     /// A format that cannot be made.
     #[error("no image can be made in the format {0}")]
     UnknownFormat(String),
@@ -118,7 +121,7 @@ impl Problem {
             Problem::BesideImage(member) | Problem::Unknown { member, .. } => quoted(text, member),
             Problem::Missing { object, .. } => quoted(text, object),
             Problem::WrongType { member, .. } => quoted(text, member),
-            Problem::NotPlain(name) => quoted(text, name),
+            Problem::NotPlain(name) | Problem::Outside(name) => quoted(text, name),
             Problem::UnknownFormat(value) | Problem::NotASize(value) => {
                 literal(text, value).or_else(|| literal(text, &value.replace('"', "'")))
             }
@@ -148,6 +151,10 @@ impl Problem {
             Problem::NotPlain(_) => {
                 "the file is made in the run's own directory: use a name without directory, \
                  protocol or option, as in base.qcow2"
+            }
+            Problem::Outside(_) => {
+                "a scenario sees only the images that its `image` lines make, so that playing it \
+                 to QEMU writes nothing else: name one of them; `blkperm serve` opens real images"
             }
             Problem::UnknownFormat(_) => "use \"qcow2\" or \"raw\"",
             Problem::NotASize(_) => "write a number of bytes, or a text like \"64K\", \"1M\" or \"1.5G\"",

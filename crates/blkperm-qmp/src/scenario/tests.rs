@@ -169,3 +169,18 @@ fn a_missing_file_is_told_with_its_cause() {
     assert_eq!(error.to_string(), "failed to read 'nowhere/x.qmp'");
     assert!(std::error::Error::source(&error).is_some());
 }
+
+#[test]
+fn a_scenario_opens_no_file_outside_of_its_directory() {
+    let add = |filename: &str| {
+        format!(
+            "{{\"execute\": \"blockdev-add\", \"arguments\": {{\"driver\": \"raw\", \"file\": \
+             {{\"driver\": \"file\", \"filename\": \"{filename}\"}}}}}}"
+        )
+    };
+    assert!(parse(&add("./disk.raw")).is_ok());
+    for filename in ["/srv/disk.raw", "../disk.raw"] {
+        let message = format!("'{filename}' is outside of the run's directory");
+        check_error(&add(filename), &format!("\"{filename}\""), &message, "blkperm serve");
+    }
+}

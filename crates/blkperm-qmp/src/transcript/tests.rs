@@ -249,3 +249,17 @@ fn messages_are_told_apart() {
     assert_eq!(Reply::from_message(&reply), Some(Reply::Return(json!([]))));
     assert_eq!(Event::from_message(&reply), None);
 }
+
+#[test]
+fn of_a_description_of_nodes_only_what_both_say_is_compared() {
+    let described = |nodes: Value| {
+        let mut step = Step::new(1, json!({"execute": "query-named-block-nodes"}));
+        step.reply = Some(Reply::Return(nodes));
+        Transcript { steps: vec![step] }
+    };
+    let ours = described(json!([{"node-name": "top", "ro": false}]));
+    let more = described(json!([{"node-name": "top", "ro": false, "image": {"actual-size": 7}}]));
+    assert!(ours.differences(&more).is_empty());
+    let other = described(json!([{"node-name": "top", "ro": true, "image": {}}]));
+    assert_eq!(ours.differences(&other).len(), 1);
+}

@@ -1,10 +1,10 @@
 //! What each driver does when a node of it is opened.
 
-use blkperm_graph::driver::{BLKDEBUG, FILE, NULL_AIO, NULL_CO, QCOW2, RAW, RAW_WINDOW};
+use blkperm_graph::driver::{BLKDEBUG, FILE, NULL_AIO, NULL_CO, QCOW2, QUORUM, RAW, RAW_WINDOW};
 use blkperm_graph::{Demand, NodeId, Permissions, Role, Rule};
 use serde_json::json;
 
-use super::{Child, Flags, Table};
+use super::{Child, Flags, Table, quorum};
 use crate::QmpError;
 use crate::command::OnOffAuto;
 use crate::command::blockdev::{
@@ -33,6 +33,10 @@ pub(super) fn table(options: &DriverOptions) -> Table {
         DriverOptions::Raw(raw) if is_window(raw) => (&RAW_WINDOW, Demand::NONE),
         DriverOptions::Raw(_) => (&RAW, Demand::NONE),
         DriverOptions::Qcow2(_) => (&QCOW2, Demand::NONE),
+        DriverOptions::Quorum(quorum) if quorum::rewrites(quorum) => {
+            (&QUORUM, Demand::taking(Permissions::WRITE))
+        }
+        DriverOptions::Quorum(_) => (&QUORUM, Demand::NONE),
         DriverOptions::Blkdebug(blkdebug) => {
             let take = permissions(blkdebug.take_child_perms.as_deref());
             let unshare = permissions(blkdebug.unshare_child_perms.as_deref());
@@ -86,6 +90,7 @@ impl<R: Rule> Monitor<R> {
             }
             (DriverOptions::File(options), _) => self.open_file(node, options, flags)?,
             (DriverOptions::Blkdebug(options), _) => self.open_blkdebug(node, options, flags)?,
+            (DriverOptions::Quorum(options), _) => self.open_quorum(node, options, flags)?,
             (DriverOptions::Raw(raw), Some(file)) => self.open_raw(node, file, raw)?,
             (DriverOptions::Qcow2(_), Some(file)) => self.open_qcow2(node, file)?,
             (DriverOptions::Raw(_) | DriverOptions::Qcow2(_), None) => {
@@ -100,7 +105,7 @@ impl<R: Rule> Monitor<R> {
         Ok(())
     }
 
-    fn remember(&mut self, node: NodeId, option: &str, value: serde_json::Value) {
+    pub(super) fn remember(&mut self, node: NodeId, option: &str, value: serde_json::Value) {
         let name = self.layer.graph.name(node).to_owned();
         self.nodes.get_mut(&name).options.insert(option.to_owned(), value);
     }

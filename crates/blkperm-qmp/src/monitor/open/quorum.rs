@@ -1,0 +1,73 @@
+//! How a quorum is opened: several children with the same data.
+
+use blkperm_graph::{NodeId, Role, Rule};
+use serde_json::json;
+
+use super::Flags;
+use crate::command::blockdev::{BlockdevOptionsQuorum, QuorumReadPattern};
+use crate::monitor::{Failed, Monitor};
+
+/// Whether the quorum writes anew what is outvoted, which it finds out only where it votes.
+pub(super) fn rewrites(options: &BlockdevOptionsQuorum) -> bool {
+    options.rewrite_corrupted == Some(true) && votes(options)
+}
+
+fn votes(options: &BlockdevOptionsQuorum) -> bool {
+    options.read_pattern != Some(QuorumReadPattern::Fifo)
+}
+
+/// The checks that come before any child is opened.
+///
+/// Source: `quorum_open` in `block/quorum.c`, QEMU 10.0.
+fn check(options: &BlockdevOptionsQuorum) -> Result<(), Failed> {
+    let children = options.children.len();
+    if children == 0 {
+        return Err(Failed::generic("Number of provided children must be 1 or more"));
+    }
+    if options.vote_threshold < 1 {
+        return Err(Failed::generic("Parameter 'vote-threshold' expects a value >= 1"));
+    }
+    if usize::try_from(options.vote_threshold).map_or(true, |threshold| threshold > children) {
+        return Err(Failed::generic("threshold may not exceed children count"));
+    }
+    let compares = options.blkverify == Some(true) && votes(options);
+    if compares && (children != 2 || options.vote_threshold != 2) {
+        let desc = "blkverify=on can only be set if there are exactly two files and vote-threshold \
+                    is 2";
+        return Err(Failed::generic(desc));
+    }
+    if compares && rewrites(options) {
+        let desc = "rewrite-corrupted=on cannot be used with blkverify=on";
+        return Err(Failed::generic(desc));
+    }
+    Ok(())
+}
+
+impl<R: Rule> Monitor<R> {
+    /// Opens and attaches the children; gives the length that all have.
+    pub(super) fn open_quorum(
+        &mut self,
+        node: NodeId,
+        options: &BlockdevOptionsQuorum,
+        flags: Flags,
+    ) -> Result<u64, Failed> {
+        check(options)?;
+        self.remember(node, "vote-threshold", json!(options.vote_threshold));
+        let mut lengths = Vec::new();
+        for (number, definition) in options.children.iter().enumerate() {
+            let child = self.open_child(definition, flags.for_storage())?;
+            let attached = self.attach(node, child.node, &format!("children.{number}"), Role::DATA);
+            lengths.push(self.layer.graph.length(child.node));
+            self.follow(definition, child.node, node);
+            if child.is_inline {
+                self.layer.release(child.node);
+            }
+            attached?;
+        }
+        if lengths.iter().any(|&length| length != lengths[0]) {
+            let desc = "Could not refresh total sector count: Input/output error";
+            return Err(Failed::generic(desc));
+        }
+        Ok(lengths[0])
+    }
+}

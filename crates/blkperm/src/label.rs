@@ -49,7 +49,16 @@ pub(crate) fn label(command: &Value) -> String {
             words.push(value);
         }
     }
-    words.join(" ")
+    shortened(&words.join(" "))
+}
+
+/// A label that fits a table's cell: what nobody would read to the end is cut.
+fn shortened(label: &str) -> String {
+    const MOST: usize = 160;
+    match label.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &label[..end]),
+        None => label.to_owned(),
+    }
 }
 
 /// A value that can be told in few words: a text, `true`, a number, or a list of texts.

@@ -88,7 +88,7 @@ impl Outcome {
 
     /// What came of one command, when the jobs `before` were stuck already; the worst counts.
     fn of_step(step: &Step, before: &[String]) -> Outcome {
-        if let Some(death) = &step.death {
+        if let Some(death) = step.death.as_ref().filter(|death| !death.is_exit()) {
             return Outcome::Died(death.clone());
         }
         let stuck: Vec<String> =

@@ -113,7 +113,8 @@ impl<R: Rule> BlockLayer<R> {
                     let all = Extents::from(0..self.graph.length(mirror.target));
                     self.write(mirror.target, &all);
                 }
-                self.write(mirror.target, &dirty);
+                let copied = self.copied(mirror.source, &dirty);
+                self.write(mirror.target, &copied);
                 job.len = dirty.len();
                 job.offset = job.len;
                 self.set_status(job, Status::Ready);

@@ -2,6 +2,10 @@
 //! both on.
 
 pub mod algorithm;
+pub mod flawed;
+pub mod law;
 pub mod operation;
+pub mod paths;
+pub mod site;
 pub mod slow;
 pub mod snapshot;

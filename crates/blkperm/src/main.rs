@@ -2,6 +2,7 @@
 
 mod compare;
 mod error;
+mod explore;
 mod label;
 mod outcome;
 mod output;
@@ -48,6 +49,8 @@ enum Command {
     Compare(compare::Compare),
     /// Plays one scenario to one rule, and shows all that it answers
     Run(run::Run),
+    /// Searches every sequence of commands for what goes wrong
+    Explore(explore::Explore),
     /// Speaks QMP, as a qemu-storage-daemon does
     Serve(serve::Serve),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Compare(compare) => compare.run().map_err(Into::into),
         Command::Run(run) => run.run().map_err(Into::into),
+        Command::Explore(explore) => explore.run().map_err(Into::into),
         Command::Serve(serve) => serve.run(),
     };
     match result {

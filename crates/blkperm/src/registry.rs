@@ -51,10 +51,11 @@ pub(crate) trait WithRule {
     type Output;
 
     /// Does it with `rule`.
-    fn run<R: Rule + Send + 'static>(self, rule: R) -> Self::Output
+    fn run<R>(self, rule: R) -> Self::Output
     where
-        R::Hold: Send,
-        R::Tally: Send;
+        R: Rule + Clone + Send + Sync + 'static,
+        R::Hold: Send + Sync,
+        R::Tally: Send + Sync;
 }
 
 /// Does something with the rule of that name.

@@ -115,8 +115,14 @@ impl<R: Rule> BlockLayer<R> {
         }
         match (self.pausing(step), step.if_refused) {
             (Ok(()), _) | (Err(_), IfRefused::Ignore) => {}
-            (Err(_), IfRefused::FailJob(error)) => *exit = Exit::Refused(error),
-            (Err(_), IfRefused::FailJobAndGoOn) => *exit = Exit::Failed,
+            (Err(refusal), IfRefused::FailJob(error)) => {
+                self.setback = Some(refusal);
+                *exit = Exit::Refused(error);
+            }
+            (Err(refusal), IfRefused::FailJobAndGoOn) => {
+                self.setback = Some(refusal);
+                *exit = Exit::Failed;
+            }
             (Err(refusal), IfRefused::Abort) => return Err(Abort { refusal }),
         }
         Ok(())
@@ -128,7 +134,8 @@ impl<R: Rule> BlockLayer<R> {
         self.drain_all();
         let all =
             |change: &mut Change<'_, R>| judged.iter().try_for_each(|step| (step.action)(change));
-        if self.graph.transact(all).is_err() {
+        if let Err(refusal) = self.graph.transact(all) {
+            self.setback = Some(refusal);
             return Exit::Refused(JobError::NotPermitted);
         }
         for step in ignorable {

@@ -1,6 +1,6 @@
 //! The block layer of one process: the graph and the jobs on it.
 
-use blkperm_graph::{Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, RootId, Rule};
+use blkperm_graph::{Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, Refusal, RootId, Rule};
 
 use crate::content::Contents;
 use crate::denied::{Abort, Denied};
@@ -28,6 +28,8 @@ pub struct BlockLayer<R: Rule> {
     pub(crate) followers: Followers,
     pub(crate) contents: Contents,
     pub(crate) relinked: Vec<Relinked>,
+    /// What was refused when a job failed, or got stuck, for the last time.
+    pub(crate) setback: Option<Refusal>,
 }
 
 /// A job has written into an overlay's image what its backing file is.
@@ -63,6 +65,7 @@ impl<R: Rule> BlockLayer<R> {
             followers: Followers::default(),
             contents: Contents::default(),
             relinked: Vec::new(),
+            setback: None,
         }
     }
 
@@ -90,6 +93,11 @@ impl<R: Rule> BlockLayer<R> {
     /// file.
     pub fn take_relinked(&mut self) -> Vec<Relinked> {
         std::mem::take(&mut self.relinked)
+    }
+
+    /// What was refused when a job failed, or got stuck, for the last time since this was asked.
+    pub fn take_setback(&mut self) -> Option<Refusal> {
+        self.setback.take()
     }
 
     /// Lets go of a node once, as [`Graph::release`] does.

@@ -91,7 +91,7 @@ pub enum ImageError {
 }
 
 /// Where filenames are looked up.
-pub trait ImageStore {
+pub trait ImageStore: Send {
     /// Reads the header of the image file called `filename`.
     ///
     /// # Errors
@@ -106,6 +106,15 @@ pub trait ImageStore {
     /// Fails where the store only reads, and when the image's backing file is not there.
     fn create(&mut self, _image: &Image) -> Result<(), ImageError> {
         Err(ImageError::PermissionDenied)
+    }
+
+    /// The store as it is, for a fork of the monitor that looks images up in it.
+    fn fork(&self) -> Box<dyn ImageStore>;
+}
+
+impl Clone for Box<dyn ImageStore> {
+    fn clone(&self) -> Box<dyn ImageStore> {
+        self.fork()
     }
 }
 

@@ -29,9 +29,10 @@ use node::NodeDetails;
 /// A QMP monitor with its block layer: what a `qemu-storage-daemon` is, as far as its graph goes.
 ///
 /// Images are looked at through an [`ImageStore`]; nothing is ever written, served or waited for.
+#[derive(Clone)]
 pub struct Monitor<R: Rule> {
     layer: BlockLayer<R>,
-    images: Box<dyn ImageStore + Send>,
+    images: Box<dyn ImageStore>,
     nodes: NodeDetails,
     exports: Exports,
     events: Vec<Event>,
@@ -65,11 +66,7 @@ impl Response {
 
 impl<R: Rule> Monitor<R> {
     /// A monitor with an empty block layer, which finds its images in `images`.
-    pub fn new(
-        rule: R,
-        completion: Completion,
-        images: impl ImageStore + Send + 'static,
-    ) -> Monitor<R> {
+    pub fn new(rule: R, completion: Completion, images: impl ImageStore + 'static) -> Monitor<R> {
         Monitor {
             layer: BlockLayer::new(rule, completion),
             images: Box::new(images),
@@ -111,8 +108,7 @@ impl<R: Rule> Monitor<R> {
         let result = match command {
             Ok(command) => match self.execute(&command) {
                 Ok(value) => Ok(value),
-                Err(Failed::Error(error)) => Err(error),
-                Err(Failed::Abort(abort)) => return Err(abort),
+                Err(failed) => Err(failed.into_answer()?),
             },
             Err(error) => Err(CommandError::into_qmp(error)),
         };
@@ -123,7 +119,7 @@ impl<R: Rule> Monitor<R> {
     ///
     /// # Errors
     ///
-    /// [`Failed::Error`], with which QEMU answers; [`Failed::Abort`] where its process would end.
+    /// What [`Failed::into_answer`] tells apart: an error with which QEMU answers, or its end.
     pub fn execute(&mut self, command: &Command) -> Result<Value, Failed> {
         let result = self.dispatch(command);
         self.nodes.forget_gone(&self.layer.graph);

@@ -164,8 +164,7 @@ impl Server {
         self.broadcast();
         let value = match result {
             Ok(value) => value,
-            Err(Failed::Error(error)) => return Err(Refused::Error(error)),
-            Err(Failed::Abort(abort)) => return Err(Refused::Error(self.survive(&abort)?)),
+            Err(failed) => return Err(Refused::Error(self.answer(failed)?)),
         };
         self.run_jobs()?;
         Ok(value)
@@ -202,11 +201,15 @@ impl Server {
                 self.broadcast();
                 match result {
                     Ok(value) => Ok(Ok(value)),
-                    Err(Failed::Error(error)) => Ok(Err(error)),
-                    Err(Failed::Abort(abort)) => Ok(Err(self.survive(&abort)?)),
+                    Err(failed) => Ok(Err(self.answer(failed)?)),
                 }
             }
         }
+    }
+
+    /// The error with which a command that failed is answered, if the process outlives it.
+    fn answer(&mut self, failed: Failed) -> Result<QmpError, Death> {
+        failed.into_answer().or_else(|abort| self.survive(&abort))
     }
 
     fn run_jobs(&mut self) -> Result<(), Death> {

@@ -44,6 +44,10 @@ impl ImageStore for DeclaredImages {
         self.headers.insert(image.filename.clone(), header);
         Ok(())
     }
+
+    fn fork(&self) -> Box<dyn ImageStore> {
+        Box::new(self.clone())
+    }
 }
 
 /// The file length of an empty qcow2 image: header, refcount table and refcount block take a

@@ -43,6 +43,10 @@ impl ImageStore for Directory {
         };
         if is_qcow2(&mut file)? { qcow2_header(&path, raw) } else { Ok(raw) }
     }
+
+    fn fork(&self) -> Box<dyn ImageStore> {
+        Box::new(self.clone())
+    }
 }
 
 impl From<io::Error> for ImageError {

@@ -12,6 +12,9 @@ pub enum Failed {
     /// QEMU answers with this error.
     #[error(transparent)]
     Error(#[from] QmpError),
+    /// The block layer does not allow it, and QEMU answers with [`text::denied`].
+    #[error("{}", text::denied(.0))]
+    Denied(#[from] Denied),
     /// QEMU's process ends.
     #[error(transparent)]
     Abort(#[from] Abort),
@@ -22,11 +25,18 @@ impl Failed {
     pub(super) fn generic(desc: impl Into<String>) -> Failed {
         Failed::Error(QmpError::generic(desc))
     }
-}
 
-impl From<Denied> for Failed {
-    fn from(denied: Denied) -> Failed {
-        Failed::Error(text::denied(&denied))
+    /// The error with which QEMU answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`] where its process ends instead.
+    pub fn into_answer(self) -> Result<QmpError, Abort> {
+        match self {
+            Failed::Error(error) => Ok(error),
+            Failed::Denied(denied) => Ok(text::denied(&denied)),
+            Failed::Abort(abort) => Err(abort),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub trait Engine {
     ///
     /// # Errors
     ///
-    /// [`Failed::Error`], with which QEMU answers; [`Failed::Abort`] where its process would end.
+    /// What [`Failed::into_answer`] tells apart: an error with which QEMU answers, or its end.
     fn execute(&mut self, command: &Command) -> Result<Value, Failed>;
 
     /// Lets all jobs run until none moves by itself.

@@ -33,11 +33,9 @@ impl<R: Rule> Monitor<R> {
         self.nodes.get_mut(&name).auto_backing = auto;
         let Some(backing) = self.backing_of(file, named, qcow2) else { return Ok(()) };
         let opened = self.open_child(&backing, flags.for_backing(has_filename));
-        let child = opened.map_err(|failed| match failed {
-            Failed::Error(error) => {
-                Failed::generic(format!("Could not open backing file: {error}"))
-            }
-            abort @ Failed::Abort(_) => abort,
+        let child = opened.map_err(|failed| match failed.into_answer() {
+            Ok(error) => Failed::generic(format!("Could not open backing file: {error}")),
+            Err(abort) => abort.into(),
         })?;
         if qcow2.backing.is_none() {
             self.nodes.get_mut(&name).auto_backing = self.filename(child.node);

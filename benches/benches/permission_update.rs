@@ -1,96 +1,81 @@
-//! What a permission update costs: an edge put on and taken off, on graphs of growing size.
-
-use std::hint::black_box;
+//! What a permission update costs: every shape, size, rule, update and algorithm.
+//!
+//! The shapes are drawn at [`Shape`], the updates said at [`Update`]. A name on the command line
+//! picks some: `cargo bench -- chain/everything` for example.
 
 use blkperm_baseline::Baseline;
-use blkperm_benches::{Workload, chain, fan_in, ladder};
-use blkperm_graph::{Demand, Permissions, Rule};
+use blkperm_benches::{Shape, Update, Workload};
+use blkperm_graph::{Graph, Rule};
 use blkperm_ownership::Ownership;
+use blkperm_tests::algorithm::{Algorithm, Network, Recursive, Topological};
 use criterion::{BenchmarkId, Criterion, Throughput};
+use std::time::Duration;
 
-const READ: Demand = Demand::taking(Permissions::CONSISTENT_READ);
+const SIZES: [usize; 4] = [10, 1_000, 30_000, 1_000_000];
 
-fn put_on_and_take_off<R: Rule>(
+/// The largest size that the algorithm can be measured at: one update takes at most about a tenth
+/// of a second. A million edges take a while to build, and tell of few things more.
+fn largest(algorithm: &str, shape: Shape, update: Update, owners: usize) -> usize {
+    match (algorithm, shape) {
+        // All pairs of parents, each time.
+        ("topological", Shape::FanIn | Shape::Host) => 1_000,
+        // Down every path.
+        ("recursive", Shape::Ladder) => 10,
+        // A list of all that is above, copied for each edge; and a call for each level.
+        ("recursive", _) => 1_000,
+        _ if !matches!(update, Update::Everything | Update::Nothing) => 30_000,
+        ("incremental", _) if matches!(owners, 0 | 4) => 1_000_000,
+        _ => 30_000,
+    }
+}
+
+/// One update of one shape under one rule by one algorithm, at every size.
+fn measure<A: Algorithm>(
     criterion: &mut Criterion,
-    group: &str,
-    rule: &str,
-    workloads: Vec<(usize, Workload<R>)>,
+    (shape, update): (Shape, Update),
+    (rule, owners): (&str, usize),
+) where
+    A::Rule: Default,
+{
+    let mut group = criterion.benchmark_group(format!("{}/{}", shape.name(), update.name()));
+    let largest = largest(A::NAME, shape, update, owners);
+    for size in SIZES.into_iter().filter(|&size| size <= largest) {
+        group.throughput(Throughput::Elements(size as u64));
+        let id = BenchmarkId::new(format!("{}, {rule}", A::NAME), size);
+        group.bench_function(id, |bencher| {
+            // Built here, so that what is not asked for is not built.
+            let rule = A::Rule::default();
+            let mut workload = Workload::<A>::new(rule, shape, size, owners, update);
+            bencher.iter(|| workload.run());
+        });
+    }
+}
+
+fn algorithms<R: Rule + Default>(
+    criterion: &mut Criterion,
+    what: (Shape, Update),
+    rule: (&str, usize),
 ) {
-    let mut group = criterion.benchmark_group(group);
-    for (size, mut workload) in workloads {
-        group.throughput(Throughput::Elements(workload.edge_count() as u64));
-        group.bench_function(BenchmarkId::new(rule, size), |bencher| {
-            bencher.iter(|| workload.put_on_and_take_off(black_box(READ)));
-        });
-    }
-}
-
-/// The rules that every shape is measured under: the baseline, and ownership with so many owners.
-fn sized<R: Rule>(
-    sizes: &[usize],
-    build: impl Fn(usize) -> Workload<R>,
-) -> Vec<(usize, Workload<R>)> {
-    sizes.iter().map(|&size| (size, build(size))).collect()
-}
-
-/// ```text
-/// edge -> n -> n -> ... -> n       every edge changes, twice
-/// ```
-fn chains(criterion: &mut Criterion) {
-    const SIZES: [usize; 3] = [10, 1_000, 100_000];
-    let baseline = sized(&SIZES, |size| chain(Baseline, size, 0));
-    put_on_and_take_off(criterion, "chain", "baseline", baseline);
-    for owners in [0, 1, 4, 16] {
-        let workloads = sized(&SIZES, |size| chain(Ownership::default(), size, owners.min(size)));
-        let rule = format!("ownership, {owners} owners");
-        put_on_and_take_off(criterion, "chain", &rule, workloads);
-    }
-}
-
-/// ```text
-/// edge, reader, reader, ... reader -> n       nothing is passed down
-/// ```
-fn fans(criterion: &mut Criterion) {
-    const SIZES: [usize; 3] = [10, 1_000, 1_000_000];
-    let baseline = sized(&SIZES, |size| fan_in(Baseline, size));
-    put_on_and_take_off(criterion, "fan-in", "baseline", baseline);
-    let ownership = sized(&SIZES, |size| fan_in(Ownership::default(), size));
-    put_on_and_take_off(criterion, "fan-in", "ownership", ownership);
-}
-
-/// ```text
-///         /-> n -\       /-> n -\
-/// edge -> n      >-> n ->        >-> ...       every edge changes, twice
-///         \-> n -/       \-> n -/
-/// ```
-fn ladders(criterion: &mut Criterion) {
-    const SIZES: [usize; 3] = [10, 1_000, 25_000];
-    let baseline = sized(&SIZES, |size| ladder(Baseline, size));
-    put_on_and_take_off(criterion, "ladder", "baseline", baseline);
-    let ownership = sized(&SIZES, |size| ladder(Ownership::default(), size));
-    put_on_and_take_off(criterion, "ladder", "ownership", ownership);
-}
-
-/// ```text
-/// edge -> n -> n -> ... -> n <- guard       refused at the far end, and taken back
-/// ```
-fn refusals(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("refusal");
-    for size in [10, 1_000, 100_000] {
-        let mut workload = chain(Baseline, size, 0);
-        workload.guard_the_bottom();
-        group.throughput(Throughput::Elements(workload.edge_count() as u64));
-        group.bench_function(BenchmarkId::new("baseline", size), |bencher| {
-            bencher.iter(|| workload.be_refused(black_box(READ)));
-        });
-    }
+    measure::<Graph<R>>(criterion, what, rule);
+    measure::<Network<R, Topological>>(criterion, what, rule);
+    measure::<Network<R, Recursive>>(criterion, what, rule);
 }
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    chains(&mut criterion);
-    fans(&mut criterion);
-    ladders(&mut criterion);
-    refusals(&mut criterion);
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(30)
+        .configure_from_args();
+    for shape in Shape::ALL {
+        for update in Update::ALL {
+            let what = (shape, update);
+            algorithms::<Baseline>(&mut criterion, what, ("baseline", 0));
+            for owners in [0, 1, 4, 16] {
+                let rule = format!("ownership {owners}");
+                algorithms::<Ownership>(&mut criterion, what, (&rule, owners));
+            }
+        }
+    }
     criterion.final_summary();
 }

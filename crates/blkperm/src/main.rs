@@ -1,6 +1,7 @@
 //! The command `blkperm`: one QMP script, several permission rules, and real QEMU beside them.
 
 mod compare;
+mod cost;
 mod error;
 mod explore;
 mod label;
@@ -51,6 +52,8 @@ enum Command {
     Run(run::Run),
     /// Searches every sequence of commands for what goes wrong
     Explore(explore::Explore),
+    /// Measures what an edge costs, with QEMU beside us
+    Cost(cost::Cost),
     /// Speaks QMP, as a qemu-storage-daemon does
     Serve(serve::Serve),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Compare(compare) => compare.run().map_err(Into::into),
         Command::Run(run) => run.run().map_err(Into::into),
         Command::Explore(explore) => explore.run().map_err(Into::into),
+        Command::Cost(cost) => cost.run().map_err(Into::into),
         Command::Serve(serve) => serve.run(),
     };
     match result {

@@ -65,6 +65,17 @@ pub(crate) enum Error {
     /// There is no recording of what QEMU answers.
     #[error("no answers of QEMU to '{0}' are recorded")]
     NotRecorded(String),
+    /// A file could not be written.
+    #[error("failed to write '{}'", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A number of minutes is none.
+    #[error("{0} is no number of minutes")]
+    NoTime(f64),
     /// The output could not be written.
     #[error("failed to write the output")]
     Output(#[from] io::Error),
@@ -85,7 +96,12 @@ impl Error {
             Error::Qemu(_) | Error::AskQemu { .. } | Error::NotRecorded(_) => {
                 Some("`--qemu off` compares without QEMU, `--qemu live` without a recording".into())
             }
-            Error::Read { .. } | Error::Play { .. } | Error::Output(_) | Error::Json(_) => None,
+            Error::Read { .. }
+            | Error::Play { .. }
+            | Error::Write { .. }
+            | Error::NoTime(_)
+            | Error::Output(_)
+            | Error::Json(_) => None,
         }
     }
 }

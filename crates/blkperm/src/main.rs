@@ -2,6 +2,7 @@
 
 mod compare;
 mod cost;
+mod differ;
 mod error;
 mod explore;
 mod label;
@@ -54,6 +55,8 @@ enum Command {
     Explore(explore::Explore),
     /// Measures what an edge costs, with QEMU beside us
     Cost(cost::Cost),
+    /// Plays random scripts to real QEMU and to a rule, and says where they differ
+    Differ(differ::Differ),
     /// Speaks QMP, as a qemu-storage-daemon does
     Serve(serve::Serve),
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run().map_err(Into::into),
         Command::Explore(explore) => explore.run().map_err(Into::into),
         Command::Cost(cost) => cost.run().map_err(Into::into),
+        Command::Differ(differ) => differ.run(),
         Command::Serve(serve) => serve.run(),
     };
     match result {

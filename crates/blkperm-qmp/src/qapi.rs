@@ -25,6 +25,7 @@
 //! assert_eq!(error.to_string(), "Invalid parameter type for 'speed', expected: integer");
 //! ```
 
+pub mod flat;
 mod hash_order;
 pub mod keyval;
 mod missing;

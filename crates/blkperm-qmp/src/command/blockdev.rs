@@ -14,12 +14,12 @@ pub use file::*;
 pub use qcow2::*;
 pub use quorum::*;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::enums::qapi_enum;
 
 /// The arguments of `blockdev-add`, or a node that is defined within them.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename = "union BlockdevOptions")]
 pub struct BlockdevOptions {
     /// What all nodes have.
@@ -30,7 +30,7 @@ pub struct BlockdevOptions {
 }
 
 /// What all nodes have.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevBase {
     /// The driver.
@@ -54,7 +54,7 @@ pub struct BlockdevBase {
 }
 
 /// The drivers that are implemented, with their options.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverOptions {
     /// Injects errors, and takes and unshares permissions at will.
@@ -74,7 +74,7 @@ pub enum DriverOptions {
 }
 
 /// A child: a node by name, or the definition of a new one.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename = "alternate BlockdevRef", rename_all = "kebab-case")]
 pub enum BlockdevRef {
     /// A new node.
@@ -86,7 +86,7 @@ pub enum BlockdevRef {
 }
 
 /// A child that may explicitly be absent.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename = "alternate BlockdevRefOrNull", rename_all = "kebab-case")]
 pub enum BlockdevRefOrNull {
     /// A new node.
@@ -117,7 +117,7 @@ qapi_enum! {
 }
 
 /// How to cache.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevCacheOptions {
     /// Whether to bypass the host's cache.
@@ -127,7 +127,7 @@ pub struct BlockdevCacheOptions {
 }
 
 /// Options of the drivers `null-co` and `null-aio`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevOptionsNull {
     /// The size in bytes, 1 GiB by default.
@@ -139,7 +139,7 @@ pub struct BlockdevOptionsNull {
 }
 
 /// Options of the driver `raw`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct BlockdevOptionsRaw {
     /// The child.
     pub file: BlockdevRef,
@@ -150,7 +150,7 @@ pub struct BlockdevOptionsRaw {
 }
 
 /// The arguments of `blockdev-del`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevDel {
     /// The node.
@@ -158,7 +158,7 @@ pub struct BlockdevDel {
 }
 
 /// The arguments of `query-named-block-nodes`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct QueryNamedBlockNodes {
     /// Whether to leave out the details of backing images.
     pub flat: Option<bool>,

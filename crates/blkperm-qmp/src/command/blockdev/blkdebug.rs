@@ -1,12 +1,12 @@
 //! The driver `blkdebug`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::BlockdevRef;
 use crate::command::enums::qapi_enum;
 
 /// Options of the driver `blkdebug`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevOptionsBlkdebug {
     /// The child.
@@ -36,7 +36,7 @@ pub struct BlockdevOptionsBlkdebug {
 }
 
 /// An error to inject.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct BlkdebugInjectErrorOptions {
     /// When.
     pub event: BlkdebugEvent,
@@ -55,7 +55,7 @@ pub struct BlkdebugInjectErrorOptions {
 }
 
 /// A change of the state.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct BlkdebugSetStateOptions {
     /// When.
     pub event: BlkdebugEvent,

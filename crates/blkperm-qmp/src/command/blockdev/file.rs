@@ -1,12 +1,12 @@
 //! The driver `file`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::command::OnOffAuto;
 use crate::command::enums::qapi_enum;
 
 /// Options of the driver `file`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevOptionsFile {
     /// The path.

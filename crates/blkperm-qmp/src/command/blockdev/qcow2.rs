@@ -1,12 +1,12 @@
 //! The driver `qcow2`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BlockdevRef, BlockdevRefOrNull};
 use crate::command::enums::qapi_enum;
 
 /// Options of the driver `qcow2`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevOptionsQcow2 {
     /// The child with the image.
@@ -42,7 +42,7 @@ pub struct BlockdevOptionsQcow2 {
 }
 
 /// Which metadata to protect.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename = "alternate Qcow2OverlapChecks")]
 pub enum Qcow2OverlapChecks {
     /// Each kind by itself.
@@ -64,7 +64,7 @@ qapi_enum! {
 }
 
 /// Which metadata to protect, each kind by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Qcow2OverlapCheckFlags {
     /// The template that the others differ from.
@@ -90,7 +90,7 @@ pub struct Qcow2OverlapCheckFlags {
 }
 
 /// How to decrypt an image.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename = "union BlockdevQcow2Encryption")]
 pub struct BlockdevQcow2Encryption {
     /// What all formats have.
@@ -101,7 +101,7 @@ pub struct BlockdevQcow2Encryption {
 }
 
 /// What all formats of encryption have.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct BlockdevQcow2EncryptionBase {
     /// The format.
     pub format: BlockdevQcow2EncryptionFormat,
@@ -116,7 +116,7 @@ qapi_enum! {
 }
 
 /// The formats of encryption, with their options.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Qcow2EncryptionOptions {
     /// The old one.
@@ -126,7 +126,7 @@ pub enum Qcow2EncryptionOptions {
 }
 
 /// Where the key is.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct KeySecret {
     /// The object with the key.

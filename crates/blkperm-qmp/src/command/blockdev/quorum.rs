@@ -1,12 +1,12 @@
 //! The driver `quorum`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::BlockdevRef;
 use crate::command::enums::qapi_enum;
 
 /// Options of the driver `quorum`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlockdevOptionsQuorum {
     /// Whether the two children are compared, and nothing is voted on.

@@ -204,6 +204,11 @@ fn release_nodes<R: Rule>(root: RootId) -> Step<R> {
 }
 
 impl Commit {
+    /// A commit that was found at work between these nodes.
+    pub(crate) fn found(top: NodeId, base: NodeId) -> Commit {
+        Commit { top, base, base_was_read_only: false, backing_name: None }
+    }
+
     /// How many bytes there are to look at.
     pub(crate) fn len<R: Rule>(&self, graph: &Graph<R>) -> u64 {
         graph.length(self.top)

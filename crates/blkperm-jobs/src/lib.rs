@@ -5,6 +5,7 @@
 //! judged with which it leaves the graph is the [`Completion`]. There is no JSON here, no clock, and
 //! no text of QEMU's.
 
+mod adopt;
 mod blocker;
 mod commit;
 mod content;
@@ -23,6 +24,7 @@ mod run;
 mod status;
 mod verb;
 
+pub use adopt::{FoundJob, NotAJob};
 pub use blocker::{Blocker, Operation};
 pub use commit::CommitOptions;
 pub use denied::{Abort, Denied, Failure};

@@ -304,6 +304,22 @@ pub(crate) fn exit_steps<R: Rule>(
 }
 
 impl Mirror {
+    /// A mirror, or an active commit, that was found at work between these nodes.
+    pub(crate) fn found<R: Rule>(graph: &Graph<R>, source: NodeId, target: NodeId) -> Mirror {
+        let is_commit = graph.chain_contains(source, target);
+        Mirror {
+            source,
+            target,
+            replaces: None,
+            base: Some(target).filter(|_| is_commit),
+            sync: if is_commit { Sync::Top } else { Sync::Full },
+            target_unmaps: false,
+            write_blocking: false,
+            actively_synced: false,
+            base_was_read_only: false,
+        }
+    }
+
     /// What there is to copy, in the blocks of the dirty bitmap.
     pub(crate) fn dirty<R: Rule>(&self, layer: &BlockLayer<R>) -> Extents {
         self.to_copy(layer).blocks(GRANULARITY, layer.graph.length(self.source))

@@ -46,6 +46,14 @@ impl Status {
         }
     }
 
+    /// The status that QEMU calls `name`.
+    pub fn from_name(name: &str) -> Option<Status> {
+        use Status::*;
+        const ALL: [Status; 10] =
+            [Created, Running, Paused, Ready, Standby, Waiting, Pending, Aborting, Concluded, Null];
+        ALL.into_iter().find(|status| status.name() == name)
+    }
+
     /// Whether a job of this status may be asked for `verb`.
     ///
     /// Source: `JobVerbTable` in `job.c`, QEMU 10.0.

@@ -1,5 +1,6 @@
 //! The monitor: carries out commands on a block layer, and answers as QEMU does.
 
+mod adopt;
 mod answer;
 mod endpoint;
 mod event;
@@ -11,6 +12,7 @@ mod node_query;
 mod open;
 pub mod text;
 
+pub use adopt::{FoundExport, FoundNode};
 pub use answer::Failed;
 pub use endpoint::{MonitorEndpoint, death};
 

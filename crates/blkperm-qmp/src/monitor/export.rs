@@ -17,16 +17,16 @@ const MAX_NBD_STRING: usize = 4096;
 /// The NBD server, if it runs, and the exports, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exports {
-    nbd_server_runs: bool,
-    exports: Vec<Export>,
+    pub(super) nbd_server_runs: bool,
+    pub(super) exports: Vec<Export>,
 }
 
 #[derive(Clone, Debug)]
-struct Export {
-    id: String,
+pub(super) struct Export {
+    pub(super) id: String,
     /// The name under which NBD clients find it.
-    nbd_name: String,
-    backend: RootId,
+    pub(super) nbd_name: String,
+    pub(super) backend: RootId,
 }
 
 impl<R: Rule> Monitor<R> {

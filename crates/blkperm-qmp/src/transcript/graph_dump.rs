@@ -3,6 +3,7 @@
 use blkperm_graph::{Demand, Permissions};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,12 +25,22 @@ impl GraphDump {
     ///
     /// # Errors
     ///
-    /// Says what is not as `XDbgBlockGraph` of QEMU 10.0 has it, an unknown id included.
+    /// Says what is not as `XDbgBlockGraph` of QEMU 10.0 has it, an unknown id included, and an id
+    /// or a name that occurs twice.
     pub fn from_return(value: &Value) -> Result<GraphDump, serde_json::Error> {
         let reply = ReplyGraph::deserialize(value)?;
+        let (mut by_id, mut names) = (HashMap::new(), HashSet::new());
+        for node in &reply.nodes {
+            if by_id.insert(node.id, node).is_some() {
+                return Err(wrong(format!("two nodes have the id {}", node.id)));
+            }
+            let is_named = node.r#type != NodeType::BlockBackend;
+            if is_named && !names.insert((node.r#type, &node.name)) {
+                return Err(wrong(format!("two nodes are called '{}'", node.name)));
+            }
+        }
         let node = |id: u64| {
-            let found = reply.nodes.iter().find(|node| node.id == id);
-            found.ok_or_else(|| serde_json::Error::custom(format!("no node has the id {id}")))
+            by_id.get(&id).copied().ok_or_else(|| wrong(format!("no node has the id {id}")))
         };
         let edges = reply.edges.iter().map(|edge| {
             Ok(GraphEdge {
@@ -42,6 +53,10 @@ impl GraphDump {
         let edges = edges.collect::<Result<_, serde_json::Error>>()?;
         Ok(GraphDump { nodes: reply.nodes.iter().map(ReplyNode::resolved).collect(), edges })
     }
+}
+
+fn wrong(message: String) -> serde_json::Error {
+    serde_json::Error::custom(message)
 }
 
 /// Writes one edge a line.
@@ -163,7 +178,7 @@ fn columns(text: &str) -> Option<Permissions> {
 fn mask(names: &[String]) -> Result<Permissions, serde_json::Error> {
     let one = |name: &String| {
         Permissions::from_qmp_name(name)
-            .ok_or_else(|| serde_json::Error::custom(format!("no permission is called '{name}'")))
+            .ok_or_else(|| wrong(format!("no permission is called '{name}'")))
     };
     names.iter().map(one).try_fold(Permissions::empty(), |mask, bit| Ok(mask | bit?))
 }

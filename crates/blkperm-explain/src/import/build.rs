@@ -1,0 +1,192 @@
+//! From a survey to a block layer under a rule.
+
+use std::collections::HashMap;
+
+use blkperm_graph::{
+    Change, Demand, Graph, Holder, NewNode, NodeId, Owner, Refusal, Role, RootId, Row, Rule, State,
+};
+use blkperm_jobs::{BlockLayer, Completion, FoundJob};
+use blkperm_qmp::Monitor;
+use blkperm_qmp::monitor::{FoundExport, FoundNode};
+
+use super::images::KnownImages;
+use super::{Edge, Noted, Parent, Survey};
+
+/// A monitor on the graph that was found.
+#[derive(Clone)]
+pub struct Built<R: Rule> {
+    /// The monitor.
+    pub monitor: Monitor<R>,
+    /// The jobs that could not be taken over, and why.
+    pub notes: Vec<Noted>,
+}
+
+/// The ids in the new graph of what the survey numbers.
+struct Ids {
+    nodes: Vec<NodeId>,
+    backends: Vec<RootId>,
+    jobs: Vec<(RootId, Owner)>,
+}
+
+impl Survey {
+    /// Builds the graph under `rule`, with its jobs and exports.
+    ///
+    /// # Errors
+    ///
+    /// The refusal where the rule does not allow the graph as it is: then it could not have come
+    /// about under that rule.
+    pub fn build<R: Rule>(&self, rule: R, completion: Completion) -> Result<Built<R>, Refusal> {
+        let mut layer = BlockLayer::new(rule, completion);
+        let ids = self.add_parents(&mut layer.graph);
+        layer
+            .graph
+            .transact(|change| self.edges.iter().try_for_each(|edge| attach(change, &ids, edge)))?;
+        for (node, &id) in self.nodes.iter().zip(&ids.nodes) {
+            if !is_of_monitor(&node.name) && layer.graph.parents(id).next().is_some() {
+                layer.release(id);
+            }
+        }
+        let notes = self.adopt_jobs(&mut layer, &ids);
+        let monitor = Monitor::adopt(
+            layer,
+            KnownImages::of(self),
+            self.found_nodes(),
+            self.found_exports(&ids),
+        );
+        Ok(Built { monitor, notes })
+    }
+
+    /// Adds all nodes and all parents that are no nodes.
+    fn add_parents<R: Rule>(&self, graph: &mut Graph<R>) -> Ids {
+        let owners: Vec<Owner> = self.jobs.iter().map(|_| graph.new_owner()).collect();
+        let jobs: Vec<(RootId, Owner)> = self
+            .jobs
+            .iter()
+            .zip(owners)
+            .map(|(job, owner)| {
+                let kind = job.kind.map_or("unknown", |kind| kind.name());
+                let holder = Holder::Job { kind, id: job.id.clone() };
+                (graph.add_root(holder, Some(owner)), owner)
+            })
+            .collect();
+        let owner = |job: Option<usize>| job.map(|job| jobs[job].1);
+        let nodes = self.nodes.iter().map(|node| {
+            graph.add_node(NewNode {
+                state: node.state,
+                options: node.options,
+                length: node.info.as_ref().map_or(0, |info| info.image.virtual_size),
+                owner: owner(node.job),
+                ..NewNode::new(&node.name, node.driver)
+            })
+        });
+        let nodes: Vec<NodeId> = nodes.collect();
+        let backends = self.backends.iter().map(|backend| {
+            let holder = Holder::Backend { purpose: backend.purpose.clone() };
+            graph.add_root(holder, owner(backend.job))
+        });
+        let backends = backends.collect();
+        self.lock_files(graph, &nodes);
+        Ids { nodes, backends, jobs }
+    }
+
+    /// Lets nodes lock their files, but for files that are open more than once in a way that locks
+    /// would have forbidden: those are opened without.
+    fn lock_files<R: Rule>(&self, graph: &mut Graph<R>, ids: &[NodeId]) {
+        let mut files: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (place, node) in self.nodes.iter().enumerate() {
+            if let Some(info) = node.info.as_ref().filter(|info| info.drv == "file") {
+                files.entry(&info.file).or_default().push(place);
+            }
+        }
+        for (file, nodes) in files {
+            let locked = |&node: &usize| match self.nodes[node].state.contains(State::INACTIVE) {
+                true => Demand::NONE,
+                false => self.demand_on(node).0,
+            };
+            let all = nodes.iter().map(locked).fold(Demand::NONE, Demand::union);
+            if nodes.len() == 1 || (all.take() & all.unshare()).is_empty() {
+                nodes.iter().for_each(|&node| graph.lock_file(ids[node], file));
+            }
+        }
+    }
+
+    fn adopt_jobs<R: Rule>(&self, layer: &mut BlockLayer<R>, ids: &Ids) -> Vec<Noted> {
+        let mut notes = Vec::new();
+        for (job, &(root, owner)) in self.jobs.iter().zip(&ids.jobs) {
+            // Of a job without a type it was said before.
+            let Some(kind) = job.kind else { continue };
+            let adopted = layer.adopt_job(FoundJob {
+                id: job.id.clone(),
+                kind: kind.name(),
+                status: job.status,
+                auto_finalize: job.auto_finalize,
+                auto_dismiss: job.auto_dismiss,
+                speed: job.speed,
+                owner,
+                root,
+                filter: job.filter.map(|filter| ids.nodes[filter]),
+                backends: job.backends.iter().map(|&backend| ids.backends[backend]).collect(),
+            });
+            if let Err(why) = adopted {
+                notes.push(Noted::Job { job: job.id.clone(), why: why.to_string() });
+            }
+        }
+        notes
+    }
+
+    fn found_nodes(&self) -> Vec<FoundNode> {
+        let found = self.nodes.iter().filter(|node| node.job.is_none()).map(|node| FoundNode {
+            name: node.name.clone(),
+            filename: node.info.as_ref().map(|info| info.file.clone()),
+            monitor_owned: is_of_monitor(&node.name),
+            auto_backing: node.info.as_ref().and_then(|info| info.image.backing_filename.clone()),
+        });
+        found.collect()
+    }
+
+    fn found_exports(&self, ids: &Ids) -> Vec<FoundExport> {
+        // Oldest first, as the edges are.
+        let exports = self.edges.iter().filter_map(|edge| {
+            let Parent::Backend(backend) = edge.parent else { return None };
+            let export = self.backends[backend].export.as_ref()?;
+            let node_name = self.nodes[edge.child].name.clone();
+            Some(FoundExport {
+                id: export.id.clone(),
+                kind: export.kind.clone(),
+                node_name,
+                backend: ids.backends[backend],
+            })
+        });
+        exports.collect()
+    }
+}
+
+/// Adds an edge: by its driver's table, or as it was found where that does not explain it.
+fn attach<R: Rule>(change: &mut Change<'_, R>, ids: &Ids, edge: &Edge) -> Result<(), Refusal> {
+    let child = ids.nodes[edge.child];
+    match edge.parent {
+        Parent::Node(node) => {
+            let parent = ids.nodes[node];
+            match (edge.role, edge.unexplained) {
+                (Some(role), None) => change.attach(parent, child, &edge.name, role)?,
+                (role, _) => {
+                    let row = Row::NOTHING.adding(edge.demand);
+                    let role = role.unwrap_or(Role::DATA);
+                    change.attach_with_row(parent, child, &edge.name, role, row)?
+                }
+            };
+        }
+        Parent::Backend(backend) => {
+            change.attach_root(ids.backends[backend], child, &edge.name, edge.demand)?;
+        }
+        Parent::Job(job) => {
+            change.attach_root(ids.jobs[job].0, child, &edge.name, edge.demand)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the user has named the node: names that QEMU makes up begin with `#`.
+fn is_of_monitor(name: &str) -> bool {
+    !name.starts_with('#')
+}

@@ -1,0 +1,146 @@
+//! Which driver a node has, which role an edge, and whether the rules explain what it holds.
+
+use blkperm_graph::{Condition, Demand, Role, State};
+
+use super::variant::{self, Variant};
+use super::{Noted, Parent, Survey};
+
+/// What a variant of a driver makes of a node.
+struct Fit {
+    variant: Variant,
+    state: State,
+    options: Demand,
+    /// For each edge its role, and what the rules make of it.
+    edges: Vec<(Option<Role>, Option<Demand>)>,
+    /// How many of the edges hold that.
+    explained: usize,
+}
+
+impl Survey {
+    /// Finds for each node the variant of its driver that explains most of its edges, and which
+    /// nodes are force-shared.
+    pub(super) fn find_drivers(&mut self) {
+        self.find_each_driver();
+        if self.find_force_shared() {
+            self.find_each_driver();
+        }
+        self.note_unknown_drivers();
+    }
+
+    fn find_each_driver(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.find_driver(node);
+        }
+    }
+
+    fn find_driver(&mut self, node: usize) {
+        let edges = self.index.of_nodes[node].clone();
+        let demand = self.demand_on(node);
+        let mut best: Option<Fit> = None;
+        for variant in self.variants(node) {
+            for state in self.states(node) {
+                let fit = self.fit(variant, state, &edges, demand);
+                if best.as_ref().is_none_or(|best| fit.explained > best.explained) {
+                    best = Some(fit);
+                }
+            }
+        }
+        let Some(best) = best else { return };
+        let found = &mut self.nodes[node];
+        found.driver = best.variant.driver;
+        found.state = best.state;
+        found.options = best.options;
+        for (place, (role, expected)) in edges.into_iter().zip(best.edges) {
+            let edge = &mut self.edges[place];
+            edge.role = role;
+            edge.unexplained = (expected != Some(edge.demand)).then_some(expected);
+        }
+    }
+
+    /// The variants that the node may be of, likelier ones first.
+    fn variants(&self, node: usize) -> Vec<Variant> {
+        let node = &self.nodes[node];
+        let filter = node.job.and_then(|job| self.jobs[job].kind).map(|kind| kind.filter_driver());
+        let driver = node.info.as_ref().map(|info| info.drv.as_str()).or(filter);
+        let Some(driver) = driver else { return variant::guessed() };
+        let mut variants = variant::of_driver(driver).unwrap_or_else(|| vec![variant::unknown()]);
+        // A raw node's offset and size show in its filename, where anything does.
+        let file = node.info.as_ref().map_or("", |info| info.file.as_str());
+        if file.contains("\"offset\"") || file.contains("\"size\"") {
+            variants.reverse();
+        }
+        variants
+    }
+
+    /// The states that the node may be in.
+    fn states(&self, node: usize) -> Vec<State> {
+        let Some(_) = &self.nodes[node].info else {
+            let force_share = self.nodes[node].state & State::FORCE_SHARE;
+            return vec![force_share, force_share | State::READ_ONLY];
+        };
+        vec![self.nodes[node].state]
+    }
+
+    fn fit(&self, variant: Variant, state: State, edges: &[usize], demand: (Demand, bool)) -> Fit {
+        let (input, attached) = demand;
+        let made = |place: usize, options: Demand| {
+            let edge = &self.edges[place];
+            let role = variant.role(&edge.name)?;
+            let mut row = (variant.driver.row)(role, Condition { state, options });
+            if self.nodes[edge.child].state.contains(State::FORCE_SHARE) {
+                row = row.force_shared();
+            }
+            Some((role, row.evaluate(input, attached)))
+        };
+        let mut options = Demand::NONE;
+        for &place in edges {
+            if let Some((_, plain)) = made(place, Demand::NONE) {
+                let more = self.edges[place].demand.difference(plain);
+                options = options.union(more.intersection(variant.options));
+            }
+        }
+        let edges_made: Vec<_> = edges
+            .iter()
+            .map(|&place| match made(place, options) {
+                Some((role, expected)) => (Some(role), Some(expected)),
+                None => (None, None),
+            })
+            .collect();
+        let held = edges.iter().map(|&place| Some(self.edges[place].demand));
+        let explained =
+            edges_made.iter().zip(held).filter(|((_, made), held)| made == held).count();
+        Fit { variant, state, options, edges: edges_made, explained }
+    }
+
+    /// Marks the nodes whose parents would be expected to unshare something and do not; says
+    /// whether there are any.
+    fn find_force_shared(&mut self) -> bool {
+        let mut any = false;
+        for child in 0..self.nodes.len() {
+            let mut unshared = false;
+            let into = self.index.into[child].iter().map(|&edge| &self.edges[edge]);
+            let all_share =
+                into.filter(|edge| matches!(edge.parent, Parent::Node(_))).all(|edge| {
+                    let expected = edge.unexplained.flatten().unwrap_or(edge.demand);
+                    unshared |= !expected.unshare().is_empty();
+                    edge.demand == Demand::taking(expected.take())
+                });
+            if all_share && unshared {
+                self.nodes[child].state |= State::FORCE_SHARE;
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn note_unknown_drivers(&mut self) {
+        for node in &self.nodes {
+            if let Some(info) = &node.info
+                && variant::of_driver(&info.drv).is_none()
+            {
+                let (node, driver) = (node.name.clone(), info.drv.clone());
+                self.notes.push(Noted::UnknownDriver { node, driver });
+            }
+        }
+    }
+}

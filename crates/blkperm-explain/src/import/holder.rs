@@ -1,0 +1,104 @@
+//! Who uses each BlockBackend: a device, a job, or an export.
+
+use std::collections::HashMap;
+
+use blkperm_graph::{Demand, Permissions, State};
+
+use super::{Export, Parent, Survey};
+use crate::replies::Replies;
+
+impl Survey {
+    /// Finds out who uses each BlockBackend.
+    pub(super) fn name_backends(&mut self, replies: &Replies) {
+        let mut free: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (place, edge) in self.edges.iter().enumerate() {
+            let Parent::Backend(backend) = edge.parent else { continue };
+            match &self.backends[backend].device {
+                Some(name) => {
+                    let devices = replies.devices.iter().flatten();
+                    let qdev =
+                        devices.filter(|it| it.device == *name).find_map(|it| it.qdev.as_deref());
+                    self.backends[backend].purpose = match qdev {
+                        Some(qdev) => format!("drive '{name}' of device '{}'", short(qdev)),
+                        None => format!("device '{}'", short(name)),
+                    };
+                }
+                None => free.entry(edge.child).or_default().push(place),
+            }
+        }
+        self.name_own_backends(&mut free);
+        self.name_exports(replies, &mut free);
+    }
+
+    /// The BlockBackends of jobs; of several that it could be, the newest.
+    fn name_own_backends(&mut self, free: &mut HashMap<usize, Vec<usize>>) {
+        for job in 0..self.jobs.len() {
+            let Some(kind) = self.jobs[job].kind.filter(|_| self.jobs[job].filter.is_some()) else {
+                continue;
+            };
+            for own in kind.own() {
+                let Some(node) = self.end(job, own.at) else { continue };
+                let is_inactive = self.nodes[node].state.contains(State::INACTIVE);
+                let candidates = free.entry(node).or_default();
+                let found = candidates.iter().rposition(|&edge| {
+                    let demand = self.edges[edge].demand;
+                    (own.demands)(demand) || is_inactive && demand.is_none()
+                });
+                let Some(found) = found else { continue };
+                let Parent::Backend(backend) = self.edges[candidates.remove(found)].parent else {
+                    unreachable!("only edges of BlockBackends are free");
+                };
+                let (name, id) = (kind.name(), &self.jobs[job].id);
+                self.backends[backend].purpose = format!("{name} job '{id}' {}", own.doing);
+                self.backends[backend].job = Some(job);
+                self.jobs[job].backends.push(backend);
+            }
+        }
+    }
+
+    /// Exports, which are listed newest first; of several BlockBackends that it could be, the newest.
+    fn name_exports(&mut self, replies: &Replies, free: &mut HashMap<usize, Vec<usize>>) {
+        let nodes: HashMap<&str, usize> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(place, node)| (node.name.as_str(), place))
+            .collect();
+        let mut found = Vec::new();
+        for export in replies.exports.iter().flatten() {
+            let Some(&node) = nodes.get(export.node_name.as_str()) else { continue };
+            let is_inactive = self.nodes[node].state.contains(State::INACTIVE);
+            let candidates = free.entry(node).or_default();
+            let place = candidates.iter().rposition(|&edge| {
+                let demand = self.edges[edge].demand;
+                is_of_export(&export.r#type, demand) || is_inactive && demand.is_none()
+            });
+            if let Some(place) = place {
+                found.push((candidates.remove(place), export));
+            }
+        }
+        for (edge, export) in found {
+            let Parent::Backend(backend) = self.edges[edge].parent else { continue };
+            self.backends[backend].purpose = format!("export '{}'", export.id);
+            self.backends[backend].export =
+                Some(Export { id: export.id.clone(), kind: export.r#type.clone() });
+        }
+    }
+}
+
+/// The id of a device, or its path where it has none, of its path in QEMU's tree of objects.
+fn short(path: &str) -> &str {
+    let path = path.strip_suffix("/virtio-backend").unwrap_or(path);
+    path.strip_prefix("/machine/peripheral/").unwrap_or(path)
+}
+
+/// Whether an export of that type may demand this.
+///
+/// Source: `blk_exp_add` in `block/export/export.c` and the drivers of exports beside it, QEMU 10.0.
+fn is_of_export(kind: &str, demand: Demand) -> bool {
+    let unshares = match kind {
+        "nbd" => Permissions::RESIZE,
+        _ => Permissions::empty(),
+    };
+    demand.take().contains(Permissions::CONSISTENT_READ) && demand.unshare() == unshares
+}

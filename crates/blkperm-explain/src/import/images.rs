@@ -1,0 +1,70 @@
+//! The images of a QEMU that was asked from elsewhere.
+
+use std::collections::HashMap;
+
+use blkperm_qmp::image::{Directory, ImageError, ImageFormat, ImageHeader, ImageStore};
+
+use super::Survey;
+
+/// Images by what QEMU said of them; others as they are here, and those that are not here as a
+/// command would want them to be.
+#[derive(Clone, Debug)]
+pub(super) struct KnownImages {
+    headers: HashMap<String, ImageHeader>,
+    here: Directory,
+    assumed: ImageHeader,
+}
+
+impl KnownImages {
+    pub(super) fn of(survey: &Survey) -> KnownImages {
+        let mut headers = HashMap::new();
+        let mut longest = 0;
+        for node in &survey.nodes {
+            let Some(info) = &node.info else { continue };
+            longest = longest.max(info.image.virtual_size);
+            let format = match info.drv.as_str() {
+                "qcow2" => ImageFormat::Qcow2,
+                "file" => ImageFormat::Raw,
+                _ => continue,
+            };
+            let header = ImageHeader {
+                format,
+                virtual_size: info.image.virtual_size,
+                file_length: info.image.virtual_size,
+                backing_file: info.image.backing_filename.clone(),
+                backing_format: info.image.backing_filename_format.clone(),
+                data_file: None,
+                writable: true,
+            };
+            // A format says more of its file than the file says of itself.
+            if format == ImageFormat::Qcow2 || !headers.contains_key(&info.file) {
+                headers.insert(info.file.clone(), header);
+            }
+        }
+        let assumed = ImageHeader {
+            format: ImageFormat::Qcow2,
+            virtual_size: longest,
+            file_length: longest,
+            backing_file: None,
+            backing_format: None,
+            data_file: None,
+            writable: true,
+        };
+        KnownImages { headers, here: Directory::new("."), assumed }
+    }
+}
+
+impl ImageStore for KnownImages {
+    /// An image that is neither known nor here is assumed to be a qcow2 image as long as the longest
+    /// node, without backing file: so that a command is judged by the graph.
+    fn probe(&self, filename: &str) -> Result<ImageHeader, ImageError> {
+        match self.headers.get(filename) {
+            Some(header) => Ok(header.clone()),
+            None => Ok(self.here.probe(filename).unwrap_or_else(|_| self.assumed.clone())),
+        }
+    }
+
+    fn fork(&self) -> Box<dyn ImageStore> {
+        Box::new(self.clone())
+    }
+}

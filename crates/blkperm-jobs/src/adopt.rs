@@ -1,0 +1,153 @@
+//! Jobs that are found in a graph, as QEMU's queries show them.
+
+use blkperm_graph::{Graph, NodeId, Owner, Role, RootId, Rule};
+
+use crate::commit::Commit;
+use crate::job::{Job, Work};
+use crate::layer::BlockLayer;
+use crate::mirror::Mirror;
+use crate::status::Status;
+
+/// A job of a graph that was made elsewhere: its edges are there, the job itself is not yet.
+#[derive(Clone, Debug)]
+pub struct FoundJob {
+    /// The job's id.
+    pub id: String,
+    /// QEMU's name of its type, for example `mirror`.
+    pub kind: &'static str,
+    /// Its status.
+    pub status: Status,
+    /// Whether it finalizes itself.
+    pub auto_finalize: bool,
+    /// Whether it goes away when it is concluded.
+    pub auto_dismiss: bool,
+    /// The most bytes per second; 0 for no limit.
+    pub speed: u64,
+    /// The mark of all that it has put into the graph.
+    pub owner: Owner,
+    /// The job as a parent of nodes.
+    pub root: RootId,
+    /// The node that it has put into the graph, while it is there.
+    pub filter: Option<NodeId>,
+    /// Its BlockBackends, in the order in which it makes them.
+    pub backends: Vec<RootId>,
+}
+
+/// Why something is no job of QEMU's.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotAJob {
+    /// No job has this type.
+    #[error("no block job is of the type '{0}'")]
+    Type(String),
+    /// A job of this type has an edge of this name.
+    #[error("it has no edge '{0}'")]
+    Edge(&'static str),
+    /// A job of this type has a filter above a node, as long as it is not over.
+    #[error("its filter node is not there")]
+    Filter,
+    /// A job of this type has another BlockBackend, as long as it is not over.
+    #[error("its BlockBackend is not there")]
+    Backend,
+}
+
+impl<R: Rule> BlockLayer<R> {
+    /// Takes a job over whose edges, filter and BlockBackends are in the graph already.
+    ///
+    /// What the graph does not show is assumed: that all data is to be copied, that nothing but the
+    /// source is to be replaced, and that a base was read-write before its commit.
+    ///
+    /// # Errors
+    ///
+    /// Says what a job of that type lacks.
+    pub fn adopt_job(&mut self, found: FoundJob) -> Result<(), NotAJob> {
+        let work = Work::found(&self.graph, &found)?;
+        let is_over = found.status == Status::Concluded;
+        if !is_over && found.backends.len() < work.least_backends() {
+            return Err(NotAJob::Backend);
+        }
+        let (status, user_paused) = match found.status {
+            Status::Paused => (Status::Running, true),
+            Status::Standby => (Status::Ready, true),
+            status => (status, false),
+        };
+        let mut job = Job {
+            id: found.id,
+            kind: found.kind,
+            status,
+            user_paused,
+            auto_finalize: found.auto_finalize,
+            auto_dismiss: found.auto_dismiss,
+            speed: found.speed,
+            len: 0,
+            offset: 0,
+            error: None,
+            drains: 0,
+            drained: None,
+            ending: None,
+            stuck: false,
+            owner: found.owner,
+            root: found.root,
+            frozen: Vec::new(),
+            backends: found.backends,
+            filter: found.filter.filter(|_| !is_over),
+            work,
+        };
+        if let (Some(filter), Some(last)) = (job.filter, job.work.frozen_down_to(&self.graph)) {
+            // Freezing demands nothing.
+            let _ = self.freeze(&mut job, filter, last);
+        }
+        self.jobs.push(job);
+        Ok(())
+    }
+}
+
+impl Work {
+    /// What the job is doing, by its edges.
+    fn found<R: Rule>(graph: &Graph<R>, found: &FoundJob) -> Result<Work, NotAJob> {
+        let is_over = found.status == Status::Concluded;
+        let child = |name: &'static str| match graph.child_edge(found.root, name) {
+            Some(edge) => Ok(graph.child_of(edge)),
+            // A job that is over does nothing any more: which nodes it was about is of no account.
+            None if is_over => graph.nodes().first().copied().ok_or(NotAJob::Edge(name)),
+            None => Err(NotAJob::Edge(name)),
+        };
+        let is_active = graph.child_edge(found.root, "base").is_none();
+        let work = match found.kind {
+            "commit" if !is_active => {
+                let top = topmost_intermediate(graph, found.root)?;
+                Work::Commit(Commit::found(top, child("base")?))
+            }
+            "mirror" | "commit" => {
+                Work::Mirror(Mirror::found(graph, child("source")?, child("target")?))
+            }
+            other => return Err(NotAJob::Type(other.to_owned())),
+        };
+        let filters = |filter: NodeId| graph.child_by_role(filter, Role::FILTERED).is_some();
+        if is_over || found.filter.is_some_and(filters) { Ok(work) } else { Err(NotAJob::Filter) }
+    }
+
+    /// How many BlockBackends the job needs to leave the graph.
+    fn least_backends(&self) -> usize {
+        match self {
+            Work::Mirror(_) | Work::Commit(_) => 1,
+        }
+    }
+
+    /// The node down to which the job keeps its chain frozen, if it does.
+    fn frozen_down_to<R: Rule>(&self, graph: &Graph<R>) -> Option<NodeId> {
+        match self {
+            Work::Mirror(mirror) => {
+                Some(mirror.target).filter(|&target| graph.chain_contains(mirror.source, target))
+            }
+            Work::Commit(commit) => Some(commit.base),
+        }
+    }
+}
+
+/// The first of the nodes between the filter of a commit and its base.
+fn topmost_intermediate<R: Rule>(graph: &Graph<R>, root: RootId) -> Result<NodeId, NotAJob> {
+    let intermediate =
+        graph.children(root).filter(|&edge| graph.edge_name(edge) == "intermediate node");
+    // Edges are listed newest first, and were attached from the top down.
+    intermediate.last().map(|edge| graph.child_of(edge)).ok_or(NotAJob::Edge("intermediate node"))
+}

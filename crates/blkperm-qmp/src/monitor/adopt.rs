@@ -1,0 +1,79 @@
+//! Taking over a block layer that was made elsewhere.
+
+use blkperm_graph::{RootId, Rule};
+use blkperm_jobs::BlockLayer;
+use serde_json::json;
+
+use super::Monitor;
+use super::export::{Export, Exports};
+use super::node::NodeDetails;
+use crate::Phase;
+use crate::image::ImageStore;
+
+/// What is known of a node besides the graph.
+#[derive(Clone, Debug)]
+pub struct FoundNode {
+    /// The node's name.
+    pub name: String,
+    /// What QEMU calls its content: a path, or options as `json:{...}`.
+    pub filename: Option<String>,
+    /// Whether the user has added it by name, and so can delete it.
+    pub monitor_owned: bool,
+    /// What its image calls its backing file.
+    pub auto_backing: Option<String>,
+}
+
+/// An export of the block layer.
+#[derive(Clone, Debug)]
+pub struct FoundExport {
+    /// Its id.
+    pub id: String,
+    /// QEMU's name of its type, for example `nbd`.
+    pub kind: String,
+    /// The node that it exports.
+    pub node_name: String,
+    /// Its BlockBackend.
+    pub backend: RootId,
+}
+
+impl<R: Rule> Monitor<R> {
+    /// A monitor on a block layer that was made elsewhere, ready for commands; `exports` are listed
+    /// oldest first.
+    pub fn adopt(
+        layer: BlockLayer<R>,
+        images: impl ImageStore + 'static,
+        nodes: Vec<FoundNode>,
+        exports: Vec<FoundExport>,
+    ) -> Monitor<R> {
+        let mut details = NodeDetails::default();
+        for found in nodes {
+            let is_file = layer
+                .graph
+                .node_by_name(&found.name)
+                .is_some_and(|node| layer.graph.driver(node).name == "file");
+            let detail = details.get_mut(&found.name);
+            detail.monitor_owned = found.monitor_owned;
+            detail.auto_backing = found.auto_backing.unwrap_or_default();
+            if let Some(filename) = found.filename.filter(|_| is_file) {
+                detail.header = images.probe(&filename).ok();
+                detail.options.insert("filename".to_owned(), json!(filename));
+                detail.filename = Some(filename);
+            }
+        }
+        let nbd_server_runs = exports.iter().any(|export| export.kind == "nbd");
+        let exports = exports.into_iter().map(|found| Export {
+            nbd_name: if found.kind == "nbd" { found.node_name } else { found.id.clone() },
+            id: found.id,
+            backend: found.backend,
+        });
+        Monitor {
+            layer,
+            images: Box::new(images),
+            nodes: details,
+            exports: Exports { nbd_server_runs, exports: exports.collect() },
+            events: Vec::new(),
+            phase: Phase::Commands { oob: false },
+            quitting: false,
+        }
+    }
+}

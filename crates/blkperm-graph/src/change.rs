@@ -298,6 +298,12 @@ impl<'g, R: Rule> Change<'g, R> {
         Ok(())
     }
 
+    /// Judges the change and takes it back, whatever the verdict, which is whether it would be
+    /// accepted.
+    pub fn try_out(self) -> bool {
+        self.graph.update().is_empty()
+    }
+
     /// Judges the change and, if it is accepted, makes it final.
     ///
     /// Nodes that nothing refers to any more are gone then: see [`Graph::release`].

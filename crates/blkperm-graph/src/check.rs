@@ -18,11 +18,10 @@ impl<R: Rule> Graph<R> {
         if !self.log.is_empty() || !self.scratch.dirty.is_empty() {
             return Err("a change is in progress".to_owned());
         }
-        for id in self.nodes() {
-            self.check_node(id)?;
-        }
+        let nodes: Vec<NodeId> = self.nodes.iter().map(|(key, _)| NodeId::from_key(key)).collect();
+        nodes.iter().try_for_each(|&id| self.check_node(id))?;
         let edges: Vec<EdgeId> = self.edges.iter().map(|(key, _)| EdgeId::from_key(key)).collect();
-        let listed: usize = self.nodes().iter().map(|&node| self.parents(node).count()).sum();
+        let listed: usize = nodes.iter().map(|&node| self.parents(node).count()).sum();
         if listed != edges.len() {
             return Err(format!("{} edges, but {listed} in the nodes' lists", edges.len()));
         }
@@ -30,7 +29,10 @@ impl<R: Rule> Graph<R> {
     }
 
     fn check_node(&mut self, id: NodeId) -> Result<(), String> {
-        let name = self.name(id).to_owned();
+        self.fault_of_node(id).map_err(|fault| format!("node '{}' {fault}", self.name(id)))
+    }
+
+    fn fault_of_node(&mut self, id: NodeId) -> Result<(), String> {
         let parents: Vec<EdgeId> = self.parents(id).collect();
         let mut tally = R::Tally::default();
         for &edge in &parents {
@@ -39,29 +41,29 @@ impl<R: Rule> Graph<R> {
         let node = &self.nodes[id.key()];
         let kept = self.rule.sum(&node.tally);
         if self.rule.sum(&tally) != kept || kept != node.sum {
-            return Err(format!("the tally of node '{name}' is not that of its edges"));
+            return Err("has a tally that is not that of its edges".to_owned());
         }
         if node.queued || node.attached == parents.is_empty() {
-            return Err(format!("node '{name}' was not visited"));
+            return Err("was not visited".to_owned());
         }
         if parents.is_empty() && node.references == 0 {
-            return Err(format!("nothing refers to node '{name}'"));
+            return Err("stays, though nothing refers to it".to_owned());
         }
-        if self.node_by_name(&name) != Some(id) {
-            return Err(format!("node '{name}' is not found by its name"));
+        if self.node_by_name(self.name(id)) != Some(id) {
+            return Err("is not found by its name".to_owned());
         }
         let fault = state_fault(self.state(id), self.demand_on(id).take());
         if let Some(fault) = fault {
-            return Err(format!("node '{name}' is at fault: {fault:?}"));
+            return Err(format!("is at fault: {fault:?}"));
         }
         if let Some(slot) = self.lock_fault(id) {
-            return Err(format!("node '{name}' is locked out of its file: {slot:?}"));
+            return Err(format!("is locked out of its file: {slot:?}"));
         }
         for &taker in &parents {
             for &unsharer in &parents {
                 let conflict = self.conflict(taker, unsharer);
                 if taker != unsharer && !conflict.is_empty() {
-                    return Err(format!("two edges into node '{name}' conflict in {conflict}"));
+                    return Err(format!("has two parents that conflict in {conflict}"));
                 }
             }
         }
@@ -69,16 +71,22 @@ impl<R: Rule> Graph<R> {
     }
 
     fn check_edge(&mut self, id: EdgeId) -> Result<(), String> {
-        let name = format!("'{}' to node '{}'", self.edge_name(id), self.name(self.child_of(id)));
+        self.fault_of_edge(id).map_err(|fault| {
+            let child = self.name(self.child_of(id));
+            format!("edge '{}' to node '{child}' {fault}", self.edge_name(id))
+        })
+    }
+
+    fn fault_of_edge(&mut self, id: EdgeId) -> Result<(), &'static str> {
         let Parent::Node(parent) = self.parent_of(id) else { return Ok(()) };
         if self.node(parent).order >= self.node(self.child_of(id)).order {
-            return Err(format!("edge {name} goes up the topological order"));
+            return Err("goes up the topological order");
         }
         if self.hold_by_row(id) != self.hold(id) {
-            return Err(format!("edge {name} does not hold what its row says"));
+            return Err("does not hold what its row says");
         }
         if self.node(parent).first_child == NO_EDGE {
-            return Err(format!("edge {name} is not in its parent's list"));
+            return Err("is not in its parent's list");
         }
         Ok(())
     }

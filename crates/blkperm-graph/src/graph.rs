@@ -1,6 +1,7 @@
 //! The block graph: nodes, edges, and the parents that are not nodes.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use indexmap::IndexSet;
@@ -109,7 +110,7 @@ pub(crate) struct Node<R: Rule> {
     pub(crate) order: i64,
     pub(crate) first_parent: u32,
     pub(crate) first_child: u32,
-    name: Box<str>,
+    name: Arc<str>,
     pub(crate) driver: &'static Driver,
     pub(crate) length: u64,
     registered: u32,
@@ -139,7 +140,7 @@ pub(crate) struct Edge<H> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Root {
-    holder: Holder,
+    holder: Arc<Holder>,
     owner: Option<Owner>,
     pub(crate) first_child: u32,
     registered: u32,
@@ -155,14 +156,16 @@ pub struct Graph<R: Rule> {
     pub(crate) nodes: Slab<Node<R>>,
     pub(crate) edges: Slab<Edge<R::Hold>>,
     pub(crate) roots: Slab<Root>,
-    by_name: HashTable<NodeId>,
+    pub(crate) by_name: HashTable<NodeId>,
     edge_names: IndexSet<Box<str>, FxBuildHasher>,
-    registrations: u32,
-    owners: u32,
+    pub(crate) registrations: u32,
+    pub(crate) owners: u32,
     /// The lowest and the highest place given out in the topological order.
     pub(crate) order_bounds: (i64, i64),
     pub(crate) locks: Locks,
     pub(crate) log: Vec<Undo<R::Hold>>,
+    /// Whether refusals say why edges hold what they are at fault for.
+    pub(crate) tells_why: bool,
     pub(crate) scratch: crate::update::Scratch,
 }
 
@@ -182,6 +185,7 @@ impl<R: Rule> Graph<R> {
             order_bounds: (0, 0),
             locks: Locks::default(),
             log: Vec::new(),
+            tells_why: true,
             scratch: Default::default(),
         }
     }
@@ -189,6 +193,14 @@ impl<R: Rule> Graph<R> {
     /// The rule.
     pub fn rule(&self) -> &R {
         &self.rule
+    }
+
+    /// Sets whether refusals say why each edge holds what it is at fault for ([`Party::why`]), as
+    /// they do by default. Whoever is refused a thousand times a second does not ask.
+    ///
+    /// [`Party::why`]: crate::Party::why
+    pub fn set_tells_why(&mut self, tells: bool) {
+        self.tells_why = tells;
     }
 
     /// A new owner, for the filter and the edges of one job.
@@ -246,7 +258,7 @@ impl<R: Rule> Graph<R> {
     /// Adds a parent that is not a node; its edges are claims of `owner` if there is one.
     pub fn add_root(&mut self, holder: Holder, owner: Option<Owner>) -> RootId {
         let registered = next_registration(&mut self.registrations);
-        let root = Root { holder, owner, first_child: NO_EDGE, registered };
+        let root = Root { holder: Arc::new(holder), owner, first_child: NO_EDGE, registered };
         RootId::from_key(self.roots.insert(root))
     }
 

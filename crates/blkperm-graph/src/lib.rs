@@ -71,6 +71,7 @@ mod refusal;
 mod role;
 mod row;
 mod rule;
+mod snapshot;
 mod update;
 mod why;
 
@@ -82,4 +83,5 @@ pub use refusal::{Conflict, Fault, ParentName, Party, Refusal, Refused};
 pub use role::Role;
 pub use row::{Row, RowId, Rows};
 pub use rule::{Claim, Counts, Owner, Rule};
+pub use snapshot::Snapshot;
 pub use why::{Reason, Step};

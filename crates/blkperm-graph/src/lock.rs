@@ -4,37 +4,45 @@
 //! parents demand, so that nodes conflict over a file as edges conflict over a node.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
 use crate::{Demand, Graph, NodeId, Rule, Slot, State};
 
-/// The nodes that have each file open, by what the file is.
+/// The nodes that have each file open, by what the file is. Files are opened rarely, so that copies
+/// of a graph share the tables until one of them opens or closes one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Locks {
+pub(crate) struct Locks(Arc<Tables>);
+
+#[derive(Clone, Debug, Default)]
+struct Tables {
     file_of: HashMap<NodeId, Box<str>, FxBuildHasher>,
     nodes_of: HashMap<Box<str>, Vec<NodeId>, FxBuildHasher>,
 }
 
 impl Locks {
     fn insert(&mut self, node: NodeId, file: &str) {
-        self.file_of.insert(node, file.into());
-        self.nodes_of.entry(file.into()).or_default().push(node);
+        let tables = Arc::make_mut(&mut self.0);
+        tables.file_of.insert(node, file.into());
+        tables.nodes_of.entry(file.into()).or_default().push(node);
     }
 
     pub(crate) fn remove(&mut self, node: NodeId) {
-        let Some(file) = self.file_of.remove(&node) else { return };
-        if let Some(nodes) = self.nodes_of.get_mut(&file) {
+        let tables = Arc::make_mut(&mut self.0);
+        let Some(file) = tables.file_of.remove(&node) else { return };
+        if let Some(nodes) = tables.nodes_of.get_mut(&file) {
             nodes.retain(|&other| other != node);
             if nodes.is_empty() {
-                self.nodes_of.remove(&file);
+                tables.nodes_of.remove(&file);
             }
         }
     }
 
     /// The other nodes that have the same file open.
     pub(crate) fn others(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let nodes = self.file_of.get(&node).and_then(|file| self.nodes_of.get(file));
+        let Tables { file_of, nodes_of } = &*self.0;
+        let nodes = file_of.get(&node).and_then(|file| nodes_of.get(file));
         nodes.into_iter().flatten().copied().filter(move |&other| other != node)
     }
 }

@@ -104,7 +104,7 @@ pub struct Party {
     /// All that the edge demands.
     pub demand: Demand,
     /// From where the edge has what it is at fault for, nearest step first; for the first of the
-    /// permissions in question.
+    /// permissions in question. Empty where the graph [does not tell](Graph::set_tells_why).
     pub why: Vec<Step>,
 }
 
@@ -249,7 +249,8 @@ impl<R: Rule> Graph<R> {
     }
 
     fn party(&self, edge: EdgeId, at_fault: Demand) -> Party {
-        let why = at_fault.slots().next().map(|slot: Slot| self.why(edge, slot));
+        let asked = at_fault.slots().next().filter(|_| self.tells_why);
+        let why = asked.map(|slot: Slot| self.why(edge, slot));
         Party {
             parent: self.parent_name(edge),
             edge: self.edge_name(edge).to_owned(),

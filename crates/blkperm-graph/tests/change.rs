@@ -257,3 +257,62 @@ fn two_nodes_with_one_file_conflict_over_it_as_edges_do_over_a_node() {
     graph.release(files[0]);
     graph.check_invariants().expect("the graph is whole");
 }
+
+/// A graph goes back to a snapshot of it, by whatever way it went on, and then goes on as before.
+#[test]
+fn a_graph_goes_back_to_its_snapshot() {
+    let mut graph = Graph::new(Baseline);
+    let [top, _, bottom] = chain(&mut graph);
+    let guest = backend(&mut graph, "guest");
+    let edge = attach_root(&mut graph, guest, top, Demand::taking(C)).expect("no conflict");
+    let before = graph.snapshot();
+    let stranger = backend(&mut graph, "stranger");
+    let taking = Demand::taking(C | W);
+    attach_root(&mut graph, stranger, bottom, taking).expect("no conflict");
+    graph.transact(|change| change.detach(edge)).expect("less is never refused");
+    node(&mut graph, "newer");
+    assert!(!graph.has_edges_of(&before));
+    graph.restore(&before);
+    assert!(graph.has_edges_of(&before));
+    graph.check_invariants().expect("it is as it was");
+    assert_eq!(parents(&graph, top), ["guest"]);
+    assert_eq!(parents(&graph, bottom), ["node 'n1'"]);
+    assert_eq!(graph.demand_on(bottom), Demand::taking(C));
+    let again = backend(&mut graph, "stranger");
+    assert_eq!(again, stranger);
+    attach_root(&mut graph, again, bottom, taking).expect("no conflict");
+    node(&mut graph, "newer");
+    graph.check_invariants().expect("it goes on");
+}
+
+#[test]
+fn a_change_that_is_tried_out_is_judged_and_taken_back() {
+    let mut graph = Graph::new(Baseline);
+    let only = node(&mut graph, "node");
+    let reader = backend(&mut graph, "reader");
+    let edge = attach_root(&mut graph, reader, only, Demand::new(C, W)).expect("it is alone");
+    let other = backend(&mut graph, "other");
+    for (demand, verdict) in [(Demand::taking(W), false), (Demand::taking(C), true)] {
+        let mut change = graph.change();
+        change.attach_root(other, only, "root", demand).expect("nothing forbids the edge itself");
+        assert_eq!(change.try_out(), verdict);
+        assert_eq!(graph.parents(only).collect::<Vec<_>>(), [edge]);
+        graph.check_invariants().expect("it is as it was");
+    }
+}
+
+#[test]
+fn a_graph_may_be_told_not_to_say_why() {
+    let mut graph = Graph::new(Baseline);
+    let file = graph.add_node(NewNode::new("file", &FILE));
+    let image = graph.add_node(NewNode::new("image", &QCOW2));
+    graph.transact(|change| change.attach(image, file, "file", Role::IMAGE)).expect("it is alone");
+    let export = backend(&mut graph, "export");
+    for tells in [true, false] {
+        graph.set_tells_why(tells);
+        let refused = attach_root(&mut graph, export, file, Demand::taking(W));
+        let Err(Refusal::Permissions(faults)) = refused else { panic!("accepted") };
+        let Fault::Conflict(conflict) = &faults[0] else { panic!("not a conflict") };
+        assert_eq!(conflict.unsharer.why.is_empty(), !tells);
+    }
+}

@@ -100,6 +100,16 @@ impl Job {
         self.kind
     }
 
+    /// The job itself as a parent of nodes.
+    pub fn root(&self) -> RootId {
+        self.root
+    }
+
+    /// The job's BlockBackends, until it has left the graph.
+    pub fn backends(&self) -> &[RootId] {
+        &self.backends
+    }
+
     /// The status.
     pub fn status(&self) -> Status {
         match self.status {

@@ -21,6 +21,7 @@ mod name;
 mod reopen;
 mod resize;
 mod run;
+mod snapshot;
 mod status;
 mod verb;
 
@@ -34,4 +35,5 @@ pub use job::{Job, JobOptions};
 pub use layer::{BlockLayer, Relinked};
 pub use mirror::{MirrorOptions, Sync};
 pub use name::{MAX_NODE_NAME, NodeNames, is_wellformed};
+pub use snapshot::Snapshot;
 pub use status::{Status, Verb};

@@ -1,0 +1,45 @@
+//! Snapshots: a block layer's state, kept so that it can go back to it.
+
+use blkperm_graph::Rule;
+
+use crate::content::Contents;
+use crate::job::Job;
+use crate::layer::BlockLayer;
+use crate::name::NodeNames;
+use crate::reopen::Followers;
+
+/// The state of a block layer, good for the layer that it was taken of: see
+/// [`blkperm_graph::Snapshot`]. What it has told and nobody has asked for is no part of it.
+#[derive(Clone, Debug)]
+pub struct Snapshot<R: Rule> {
+    graph: blkperm_graph::Snapshot<R>,
+    names: NodeNames,
+    jobs: Vec<Job>,
+    followers: Followers,
+    contents: Contents,
+}
+
+impl<R: Rule + Clone> BlockLayer<R> {
+    /// The state of the block layer.
+    pub fn snapshot(&self) -> Snapshot<R> {
+        Snapshot {
+            graph: self.graph.snapshot(),
+            names: self.names.clone(),
+            jobs: self.jobs.clone(),
+            followers: self.followers.clone(),
+            contents: self.contents.clone(),
+        }
+    }
+
+    /// Makes the block layer what it was when `snapshot` was taken of it, with nothing to tell.
+    pub fn restore(&mut self, snapshot: &Snapshot<R>) {
+        self.graph.restore(&snapshot.graph);
+        self.names.clone_from(&snapshot.names);
+        self.jobs.clone_from(&snapshot.jobs);
+        self.followers.clone_from(&snapshot.followers);
+        self.contents.clone_from(&snapshot.contents);
+        self.events.clear();
+        self.relinked.clear();
+        self.setback = None;
+    }
+}

@@ -3,10 +3,12 @@
 use crate::connection::Connection;
 use crate::process::{self, Process};
 use crate::settling::{Motion, QUIET, motion};
+use crate::template::Template;
 use crate::{Error, Programs, Version, death};
 use blkperm_qmp::play::{Endpoint, EndpointError, Stop};
 use blkperm_qmp::scenario::Image;
-use blkperm_qmp::transcript::{Death, Event, Reply};
+use blkperm_qmp::transcript::{Death, Event, Job, Reply};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ pub struct Daemon {
     process: Process,
     connection: Connection,
     fate: Fate,
+    /// The jobs when all had settled, until the next command.
+    settled: Option<Value>,
     version: Version,
     programs: Programs,
     patience: Duration,
@@ -89,8 +93,16 @@ impl Daemon {
             return Err(Error::NoGreeting { program, said });
         };
         let (fate, programs) = (Fate::Alive, programs.clone());
-        let mut daemon =
-            Daemon { process, connection, fate, version, programs, patience, directory };
+        let mut daemon = Daemon {
+            process,
+            connection,
+            fate,
+            settled: None,
+            version,
+            programs,
+            patience,
+            directory,
+        };
         let capabilities = json!({"execute": "qmp_capabilities"});
         match daemon.connection.call(&capabilities)? {
             Some(Reply::Return(_)) => Ok(daemon),
@@ -144,6 +156,17 @@ impl Daemon {
         error.into()
     }
 
+    /// What may move by itself: the jobs, what else is known of those that are block jobs, the
+    /// exports. The daemon reads a command byte by byte, so what need not be asked is not.
+    fn movable(&mut self) -> Result<[Value; 3], Stop> {
+        let jobs = self.query("query-jobs")?;
+        let block_jobs = match jobs.as_array() {
+            Some(jobs) if jobs.is_empty() => Value::Array(Vec::new()),
+            _ => self.query("query-block-jobs")?,
+        };
+        Ok([jobs, block_jobs, self.query("query-block-exports")?])
+    }
+
     fn query(&mut self, query: &str) -> Result<Value, Stop> {
         match self.call(&json!({"execute": query}))? {
             Reply::Return(value) => Ok(value),
@@ -154,6 +177,10 @@ impl Daemon {
 
 impl Endpoint for Daemon {
     fn create_image(&mut self, image: &Image) -> Result<(), EndpointError> {
+        let directory = self.directory();
+        if let Some(template) = Template::known(&self.programs.img, image, &directory) {
+            return Ok(template.make(&directory.join(&image.filename))?);
+        }
         let size = image.size.map(|bytes| bytes.to_string());
         let mut arguments = vec!["create", "-q", "-f", image.format.name()];
         if let Some(backing) = &image.backing {
@@ -162,14 +189,15 @@ impl Endpoint for Daemon {
         arguments.extend(["--", &image.filename]);
         arguments.extend(size.as_deref());
         let (status, message) =
-            process::run(&self.programs.img, &arguments, &self.directory(), self.patience)?;
-        if status.success() {
-            return Ok(());
+            process::run(&self.programs.img, &arguments, &directory, self.patience)?;
+        if !status.success() {
+            return Err(Error::Image { filename: image.filename.clone(), message }.into());
         }
-        Err(Error::Image { filename: image.filename.clone(), message }.into())
+        Ok(Template::learn(&self.programs.img, image, &directory)?)
     }
 
     fn execute(&mut self, command: &Value) -> Result<Reply, Stop> {
+        self.settled = None;
         self.call(command)
     }
 
@@ -177,16 +205,14 @@ impl Endpoint for Daemon {
         let start = Instant::now();
         let (mut before, mut since) = ([Value::Null, Value::Null, Value::Null], start);
         loop {
-            let queries = ["query-jobs", "query-block-jobs", "query-block-exports"];
-            let [jobs, block_jobs, exports] = queries.map(|query| self.query(query));
-            let now = [jobs?, block_jobs?, exports?];
+            let now = self.movable()?;
             let motion = motion(&now[0], &now[1], &now[2]);
             if now != before {
                 (before, since) = (now, Instant::now());
             }
             match motion {
-                Motion::Still => return Ok(()),
-                Motion::Perhaps if since.elapsed() >= QUIET => return Ok(()),
+                Motion::Still => break,
+                Motion::Perhaps if since.elapsed() >= QUIET => break,
                 _ if start.elapsed() >= self.patience => {
                     let jobs = format!("{}, {}", before[1], before[0]);
                     let after = self.patience;
@@ -196,6 +222,14 @@ impl Endpoint for Daemon {
                 _ => thread::sleep(Duration::from_millis(1)),
             }
         }
+        let [jobs, ..] = before;
+        self.settled = Some(jobs);
+        Ok(())
+    }
+
+    fn jobs(&mut self) -> Result<Vec<Job>, Stop> {
+        let jobs = self.settled.take().map_or_else(|| self.query("query-jobs"), Ok)?;
+        Ok(Vec::<Job>::deserialize(&jobs)?)
     }
 
     fn take_events(&mut self) -> Vec<Event> {

@@ -11,6 +11,7 @@ mod process;
 mod programs;
 mod recording;
 mod settling;
+mod template;
 
 pub use daemon::Daemon;
 pub use error::Error;

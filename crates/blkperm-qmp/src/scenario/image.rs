@@ -6,7 +6,7 @@ use crate::image::ImageFormat;
 use serde_json::{Map, Value};
 
 /// An image to make, as `qemu-img create` would.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Image {
     /// A plain file name; the file is made in the run's own directory.
     pub filename: String,
@@ -19,7 +19,7 @@ pub struct Image {
 }
 
 /// The backing file of an [`Image`].
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Backing {
     /// Its file name, as plain as the image's.
     pub filename: String,

@@ -106,6 +106,9 @@ pub struct Party {
     /// From where the edge has what it is at fault for, nearest step first; for the first of the
     /// permissions in question. Empty where the graph [does not tell](Graph::set_tells_why).
     pub why: Vec<Step>,
+    /// All those who must let go before the edge is not at fault any more, the nearest first: see
+    /// [`Graph::sources`]. Empty where the graph does not tell.
+    pub sources: Vec<ParentName>,
 }
 
 /// Who a parent is, by name.
@@ -251,11 +254,13 @@ impl<R: Rule> Graph<R> {
     fn party(&self, edge: EdgeId, at_fault: Demand) -> Party {
         let asked = at_fault.slots().next().filter(|_| self.tells_why);
         let why = asked.map(|slot: Slot| self.why(edge, slot));
+        let sources = asked.map(|_| self.sources(edge, at_fault)).unwrap_or_default();
         Party {
             parent: self.parent_name(edge),
             edge: self.edge_name(edge).to_owned(),
             demand: self.demand(edge),
             why: why.unwrap_or_default(),
+            sources,
         }
     }
 

@@ -1,14 +1,22 @@
 //! Why an edge holds what it holds.
 
-use crate::{EdgeId, Graph, Parent, ParentName, Rule, Slot};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashSet;
+
+use crate::{Demand, Driver, EdgeId, Graph, NodeId, Parent, ParentName, Role, Rule, Slot};
 
 /// One step of the way on which an edge came by a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Step {
     /// Who the edge's parent is.
     pub parent: ParentName,
+    /// The driver of the parent, if it is a node.
+    pub driver: Option<&'static Driver>,
     /// What the parent calls the edge.
     pub edge: String,
+    /// What the child is to the parent; empty where the parent is not a node.
+    pub role: Role,
     /// The name of the node where the edge ends.
     pub child: String,
     /// What the edge takes or unshares.
@@ -47,6 +55,11 @@ impl<R: Rule> Graph<R> {
             let (reason, above) = self.origin(edge, &claim);
             steps.push(Step {
                 parent: self.parent_name(edge),
+                driver: match self.parent_of(edge) {
+                    Parent::Node(parent) => Some(self.driver(parent)),
+                    Parent::Root(_) => None,
+                },
+                role: self.role(edge),
                 edge: self.edge_name(edge).to_owned(),
                 child: self.name(self.child_of(edge)).to_owned(),
                 slot: claim.slot,
@@ -55,6 +68,54 @@ impl<R: Rule> Graph<R> {
             next = above;
         }
         steps
+    }
+
+    /// All those who must let go before `edge` demands none of `demand` any more: parents that are no
+    /// nodes and demand it for themselves, and nodes whose drivers do; the nearest first.
+    pub fn sources(&self, edge: EdgeId, demand: Demand) -> Vec<ParentName> {
+        let mut found = Vec::new();
+        let mut seen: FxHashSet<(EdgeId, Slot)> = FxHashSet::default();
+        let wanted = self.demand(edge).intersection(demand);
+        let mut waiting: VecDeque<(EdgeId, Slot)> =
+            wanted.slots().map(|slot| (edge, slot)).collect();
+        while let Some((edge, slot)) = waiting.pop_front() {
+            if !seen.insert((edge, slot)) {
+                continue;
+            }
+            let from = match self.parent_of(edge) {
+                Parent::Node(node) => self.inputs(node, edge, slot),
+                Parent::Root(_) => Vec::new(),
+            };
+            if from.is_empty() {
+                let name = self.parent_name(edge);
+                if !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+            waiting.extend(from);
+        }
+        found
+    }
+
+    /// The edges into `node`, each with a slot, from which it follows that the node demands `slot`
+    /// by `edge`; none where its driver demands that by itself.
+    fn inputs(&self, node: NodeId, edge: EdgeId, slot: Slot) -> Vec<(EdgeId, Slot)> {
+        let row = self.row(edge);
+        if row.constant.union(row.attached).contains(slot.demand()) {
+            return Vec::new();
+        }
+        let mut inputs: Demand = Slot::each()
+            .filter(|input| row.follows[input.index()].contains(slot.demand()))
+            .fold(Demand::NONE, |inputs, input| inputs.union(input.demand()));
+        if let Some((both, made)) = row.together
+            && made.contains(slot.demand())
+        {
+            inputs = inputs.union(both);
+        }
+        let demanded = |above| self.demand(above).intersection(inputs).slots();
+        self.parents(node)
+            .flat_map(|above| demanded(above).map(move |input| (above, input)))
+            .collect()
     }
 
     /// Why `edge` has `claim`, and the edge above, with its claim, from which it follows if it does.

@@ -3,8 +3,8 @@
 use blkperm_baseline::Baseline;
 use blkperm_graph::driver::{BLKDEBUG, FILE, NULL_CO, QCOW2};
 use blkperm_graph::{
-    Demand, EdgeId, Fault, Graph, Holder, NewNode, NodeId, Parent, Permissions, Refusal, Role,
-    RootId, State,
+    Demand, EdgeId, Fault, Graph, Holder, NewNode, NodeId, Parent, ParentName, Permissions,
+    Refusal, Role, RootId, State,
 };
 
 const C: Permissions = Permissions::CONSISTENT_READ;
@@ -215,6 +215,27 @@ fn the_way_of_a_claim_is_told_from_the_edge_up_to_where_it_began() {
     assert_eq!(told(Demand::taking(W)), ["node 'filter': Follows", "the guest: ItsOwn"]);
     assert_eq!(told(Demand::unsharing(Permissions::RESIZE)), ["node 'filter': Driver"]);
     assert!(told(Demand::taking(C)).is_empty(), "nobody takes it");
+}
+
+#[test]
+fn all_are_told_who_must_let_go_of_what_an_edge_demands() {
+    let mut graph = Graph::new(Baseline);
+    let [top, middle, bottom] = chain(&mut graph);
+    let image = graph.add_node(NewNode::new("image", &QCOW2));
+    let file = node(&mut graph, "file");
+    let own = graph.transact(|change| change.attach(image, file, "file", Role::IMAGE));
+    let own = own.expect("nobody else");
+    for (purpose, node) in [("one", top), ("two", middle), ("three", top)] {
+        let root = backend(&mut graph, purpose);
+        attach_root(&mut graph, root, node, Demand::taking(C)).expect("readers do not conflict");
+    }
+    let edge = graph.child_edge(middle, "file").expect("it has a child");
+    assert_eq!(graph.child_of(edge), bottom);
+    let names =
+        |sources: Vec<ParentName>| sources.iter().map(ParentName::to_string).collect::<Vec<_>>();
+    assert_eq!(names(graph.sources(edge, Demand::taking(C | W))), ["two", "three", "one"]);
+    assert_eq!(names(graph.sources(own, Demand::taking(W))), ["node 'image'"]);
+    assert!(graph.sources(edge, Demand::taking(W)).is_empty(), "nobody takes it");
 }
 
 #[test]

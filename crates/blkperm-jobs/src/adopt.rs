@@ -2,11 +2,14 @@
 
 use blkperm_graph::{Graph, NodeId, Owner, Role, RootId, Rule};
 
+use crate::backup::Backup;
 use crate::commit::Commit;
-use crate::job::{Job, Work};
+use crate::job::Job;
 use crate::layer::BlockLayer;
 use crate::mirror::Mirror;
 use crate::status::Status;
+use crate::stream::Stream;
+use crate::work::Work;
 
 /// A job of a graph that was made elsewhere: its edges are there, the job itself is not yet.
 #[derive(Clone, Debug)]
@@ -93,8 +96,8 @@ impl<R: Rule> BlockLayer<R> {
             work,
         };
         if let (Some(filter), Some(last)) = (job.filter, job.work.frozen_down_to(&self.graph)) {
-            // Freezing demands nothing.
-            let _ = self.freeze(&mut job, filter, last);
+            job.frozen = self.graph.chain_edges(filter, last);
+            self.set_frozen(&job.frozen, true);
         }
         self.jobs.push(job);
         Ok(())
@@ -105,14 +108,26 @@ impl Work {
     /// What the job is doing, by its edges.
     fn found<R: Rule>(graph: &Graph<R>, found: &FoundJob) -> Result<Work, NotAJob> {
         let is_over = found.status == Status::Concluded;
+        // A job that is over does nothing any more: which nodes it was about is of no account.
+        let anything = *graph.nodes().first().ok_or(NotAJob::Filter)?;
+        let filtered = match found.filter.and_then(|it| graph.child_by_role(it, Role::FILTERED)) {
+            Some(edge) => graph.child_of(edge),
+            None if is_over => anything,
+            None => return Err(NotAJob::Filter),
+        };
         let child = |name: &'static str| match graph.child_edge(found.root, name) {
             Some(edge) => Ok(graph.child_of(edge)),
-            // A job that is over does nothing any more: which nodes it was about is of no account.
-            None if is_over => graph.nodes().first().copied().ok_or(NotAJob::Edge(name)),
+            None if is_over => Ok(anything),
             None => Err(NotAJob::Edge(name)),
         };
         let is_active = graph.child_edge(found.root, "base").is_none();
         let work = match found.kind {
+            "stream" => {
+                let device = child("active node")?;
+                let lowest = graph.children(found.root).next().map(|edge| graph.child_of(edge));
+                Work::Stream(Stream::found(graph, device, lowest.unwrap_or(device)))
+            }
+            "backup" => Work::Backup(Backup::found(filtered, child("target")?)),
             "commit" if !is_active => {
                 let top = topmost_intermediate(graph, found.root)?;
                 Work::Commit(Commit::found(top, child("base")?))
@@ -122,14 +137,14 @@ impl Work {
             }
             other => return Err(NotAJob::Type(other.to_owned())),
         };
-        let filters = |filter: NodeId| graph.child_by_role(filter, Role::FILTERED).is_some();
-        if is_over || found.filter.is_some_and(filters) { Ok(work) } else { Err(NotAJob::Filter) }
+        Ok(work)
     }
 
     /// How many BlockBackends the job needs to leave the graph.
     fn least_backends(&self) -> usize {
         match self {
-            Work::Mirror(_) | Work::Commit(_) => 1,
+            Work::Mirror(_) | Work::Commit(_) | Work::Stream(_) => 1,
+            Work::Backup(_) => 0,
         }
     }
 
@@ -140,6 +155,8 @@ impl Work {
                 Some(mirror.target).filter(|&target| graph.chain_contains(mirror.source, target))
             }
             Work::Commit(commit) => Some(commit.base),
+            Work::Stream(stream) => Some(stream.base_overlay),
+            Work::Backup(_) => None,
         }
     }
 }

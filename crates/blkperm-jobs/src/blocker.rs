@@ -25,6 +25,12 @@ pub enum Operation {
     MirrorTarget,
     /// Putting a mirror's target in the node's place.
     Replace,
+    /// Streaming from the node, or into it.
+    Stream,
+    /// Saving the node's content.
+    BackupSource,
+    /// Saving another node's content in the node.
+    BackupTarget,
 }
 
 /// Why an operation is blocked.
@@ -43,7 +49,8 @@ impl Operation {
     ///
     /// Source: `bdrv_backing_attach` in `block.c`, QEMU 10.0.
     fn is_allowed_on_backing_file(self) -> bool {
-        self == Operation::CommitTarget
+        use Operation::{BackupSource, BackupTarget, CommitTarget, Stream};
+        matches!(self, CommitTarget | Stream | BackupSource | BackupTarget)
     }
 }
 

@@ -7,10 +7,11 @@ use blkperm_graph::{
 use crate::content::Extents;
 use crate::denied::{Denied, Failure};
 use crate::event::JobError;
-use crate::exit::{Completion, IfRefused, Pause, Step, detach_all, release_steps};
+use crate::exit::{Completion, IfRefused, Pause, Step, detach_all, release, thaw};
 use crate::filter::COMMIT_TOP;
-use crate::job::{Job, JobOptions, Work};
+use crate::job::{Job, JobOptions};
 use crate::layer::{BlockLayer, NewJob, Relinked};
+use crate::work::Work;
 
 /// What a commit is asked to do.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ impl<R: Rule> BlockLayer<R> {
             let demand = self.intermediate_demand(node, base);
             self.add_job_edge(job, node, "intermediate node", demand)?;
         }
-        self.freeze(job, filter, base)?;
+        job.frozen = self.freeze(filter, base)?;
         self.add_job_edge(job, base, "base", Demand::NONE)?;
         let mut take = P::CONSISTENT_READ | P::WRITE;
         if self.graph.length(base) < self.graph.length(top) {
@@ -146,7 +147,7 @@ pub(crate) fn completing_steps<R: Rule>(
     job: &Job,
     commit: &Commit,
 ) -> Vec<Step<R>> {
-    let mut steps = Vec::from(release_steps(&job.frozen, job.backends[0]));
+    let mut steps = vec![thaw(&job.frozen), release(job.backends[0])];
     let base = commit.base;
     let filter = job.filter.expect("a commit that has not left has its filter");
     // QEMU's quirk: `bdrv_drop_intermediate` does not say why it fails.
@@ -188,7 +189,7 @@ pub(crate) fn cancelling_steps<R: Rule>(
     job: &Job,
     commit: &Commit,
 ) -> Vec<Step<R>> {
-    let mut steps = Vec::from(release_steps(&job.frozen, job.backends[0]));
+    let mut steps = vec![thaw(&job.frozen), release(job.backends[0])];
     steps.push(release_nodes(job.root));
     let top = commit.top;
     let filter = job.filter.expect("a commit that has not left has its filter");
@@ -224,7 +225,7 @@ impl Commit {
     /// What the overlays' images are told when the job leaves: that the base is their backing file.
     pub(crate) fn relinked<R: Rule>(&self, graph: &Graph<R>, filter: NodeId) -> Vec<Relinked> {
         let relinked = |overlay| {
-            let (backing, name) = (self.base, self.backing_name.clone());
+            let (backing, name) = (Some(self.base), self.backing_name.clone());
             Relinked { overlay, backing, name }
         };
         overlays(graph, filter).into_iter().map(relinked).collect()

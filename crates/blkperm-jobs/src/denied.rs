@@ -46,6 +46,49 @@ pub enum Denied {
     /// The target of a mirror is a filter on top of a node of the source's chain.
     #[error("the target filters a node of the source's chain")]
     TargetFiltersChain,
+    /// The node is not in the chain of the node from which it is looked for.
+    #[error("'{node}' is not in the backing chain of '{top}'")]
+    NotBelow {
+        /// The node's name.
+        node: String,
+        /// The name of the node with the chain.
+        top: String,
+    },
+    /// The filter of a job could not be opened.
+    #[error("the job's filter could not be opened: {0}")]
+    FilterNotCreated(#[source] Box<Denied>),
+    /// The filter of a job could not be put above its node.
+    #[error("the job's filter could not be inserted: {0}")]
+    FilterNotInserted(#[source] Refusal),
+    /// An edge of the chain is frozen by something else.
+    #[error("the '{edge}' edge from '{parent}' to '{child}' is frozen")]
+    FrozenLink {
+        /// What the parent calls the edge.
+        edge: String,
+        /// The parent's name.
+        parent: String,
+        /// The child's name.
+        child: String,
+    },
+    /// An edge of the chain leads to a filter that its job has to be able to take out.
+    #[error("the '{edge}' edge to '{child}' cannot be frozen")]
+    UnfreezableLink {
+        /// What the parent calls the edge.
+        edge: String,
+        /// The child's name.
+        child: String,
+    },
+    /// The least size of what a backup copies at once is no power of two, or too great.
+    #[error("a cluster size is a power of two, and at most 2 GiB")]
+    ClusterSize,
+    /// A backup is to copy less at once than it can.
+    #[error("{max_chunk} bytes at once are less than a cluster of {cluster_size}")]
+    ChunkBelowCluster {
+        /// The most bytes that were to be copied at once.
+        max_chunk: u64,
+        /// The cluster size in bytes.
+        cluster_size: u64,
+    },
     /// Putting the target of a mirror in the place of that node might change what is read there.
     #[error("'{replaced}' cannot be replaced by a mirror of '{source_node}'")]
     CannotReplace {

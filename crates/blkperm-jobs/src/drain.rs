@@ -17,6 +17,14 @@ use crate::layer::BlockLayer;
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Drained(Vec<RootId>);
 
+impl Drained {
+    /// Pauses one more job, which was created within the section and does not run yet.
+    pub(crate) fn add(&mut self, job: &mut Job) {
+        self.0.push(job.root);
+        job.drains += 1;
+    }
+}
+
 impl<R: Rule> BlockLayer<R> {
     /// Pauses every job for a moment, as each change of the graph does.
     pub fn drain_all(&mut self) {

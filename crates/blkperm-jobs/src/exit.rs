@@ -161,15 +161,30 @@ pub(crate) fn detach_all<R: Rule>(change: &mut Change<'_, R>, root: RootId) -> R
     edges.into_iter().try_for_each(|edge| change.detach(edge))
 }
 
-/// The first steps of every exit: thaw the chain, let go of the BlockBackend that writes.
-pub(crate) fn release_steps<R: Rule>(frozen: &[EdgeId], writer: RootId) -> [Step<R>; 2] {
+/// Takes a filter out of the graph: its parents but jobs move to the node that it filters, of which
+/// it lets go.
+///
+/// Source: `bdrv_drop_filter` in `block.c`, QEMU 10.0.
+pub(crate) fn drop_filter<R: Rule>(
+    change: &mut Change<'_, R>,
+    filter: NodeId,
+) -> Result<(), Refusal> {
+    let Some(edge) = change.graph().filtered_edge(filter) else { return Ok(()) };
+    let below = change.graph().child_of(edge);
+    change.replace(filter, below)?;
+    change.detach(edge)
+}
+
+/// The step that lets others change the chain again.
+pub(crate) fn thaw<R: Rule>(frozen: &[EdgeId]) -> Step<R> {
     let frozen = frozen.to_vec();
-    let thaw = Step::new(IfRefused::Abort, Pause::None, move |change| {
+    Step::new(IfRefused::Abort, Pause::None, move |change| {
         frozen.iter().for_each(|&edge| change.set_frozen(edge, false));
         Ok(())
-    });
-    let release = Step::new(IfRefused::Abort, Pause::Backend(writer), move |change| {
-        detach_all(change, writer)
-    });
-    [thaw, release]
+    })
+}
+
+/// The step that lets go of a BlockBackend.
+pub(crate) fn release<R: Rule>(backend: RootId) -> Step<R> {
+    Step::new(IfRefused::Abort, Pause::Backend(backend), move |change| detach_all(change, backend))
 }

@@ -22,6 +22,13 @@ pub static MIRROR_TOP_STOPPING: Driver = filter("mirror_top", empty_row);
 /// Source: `bdrv_commit_top_child_perm` in `block/commit.c`, QEMU 10.0.
 pub static COMMIT_TOP: Driver = filter("commit_top", empty_row);
 
+/// Whether no job may freeze an edge to a node of this driver, so that its own job can take it out.
+///
+/// Source: `never_freeze` in `block/mirror.c` and `block/commit.c`, QEMU 10.0.
+pub(crate) fn is_never_frozen(driver: &Driver) -> bool {
+    [&MIRROR_TOP, &MIRROR_TOP_OF_COMMIT, &MIRROR_TOP_STOPPING, &COMMIT_TOP].contains(&driver)
+}
+
 /// What the edge from a job's filter to the node below it is to the filter.
 pub const FILTERED: Role = Role::FILTERED.union(Role::PRIMARY);
 

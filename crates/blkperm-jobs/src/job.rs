@@ -2,11 +2,10 @@
 
 use blkperm_graph::{EdgeId, NodeId, Owner, RootId};
 
-use crate::commit::Commit;
 use crate::drain::Drained;
 use crate::event::{JobError, Progress};
-use crate::mirror::Mirror;
 use crate::status::Status;
+use crate::work::Work;
 
 /// What every block job is given when it is made.
 #[derive(Clone, Debug)]
@@ -34,13 +33,6 @@ impl JobOptions {
             filter_node_name: None,
         }
     }
-}
-
-/// What a job is doing, by its type.
-#[derive(Clone, Debug)]
-pub(crate) enum Work {
-    Mirror(Mirror),
-    Commit(Commit),
 }
 
 /// How a job has been asked to end.
@@ -143,7 +135,7 @@ impl Job {
     pub(crate) fn source(&self) -> Option<NodeId> {
         match &self.work {
             Work::Mirror(mirror) => Some(mirror.source),
-            Work::Commit(_) => None,
+            Work::Commit(_) | Work::Stream(_) | Work::Backup(_) => None,
         }
     }
 

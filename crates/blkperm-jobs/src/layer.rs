@@ -1,16 +1,19 @@
 //! The block layer of one process: the graph and the jobs on it.
 
-use blkperm_graph::{Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, Refusal, RootId, Rule};
+use blkperm_graph::{
+    Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, Parent, Refusal, Role, RootId, Rule,
+};
 
 use crate::content::Contents;
 use crate::denied::{Abort, Denied};
 use crate::event::Event;
-use crate::exit::{Completion, detach_all};
-use crate::filter::{FILTERED, MIRROR_TOP_STOPPING};
-use crate::job::{Job, JobOptions, Work};
+use crate::exit::{Completion, detach_all, drop_filter};
+use crate::filter::{FILTERED, is_never_frozen};
+use crate::job::{Job, JobOptions};
 use crate::name::{NodeNames, is_wellformed};
 use crate::reopen::Followers;
 use crate::status::Status;
+use crate::work::Work;
 
 /// A block graph under the rule `R`, and the jobs on it.
 ///
@@ -37,8 +40,8 @@ pub struct BlockLayer<R: Rule> {
 pub struct Relinked {
     /// The overlay.
     pub overlay: NodeId,
-    /// The node that is its backing file now.
-    pub backing: NodeId,
+    /// The node that is its backing file now, if it has one.
+    pub backing: Option<NodeId>,
     /// How the image is to call it, if that was asked for.
     pub name: Option<String>,
 }
@@ -143,16 +146,61 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
+    /// Opens the node `new` under the name `given`, or one made up, and then puts it above `below`
+    /// as a filter: all parents of that but jobs move up to it. `open` adds its children.
+    ///
+    /// Source: `bdrv_insert_node` in `block.c`, QEMU 10.0.
+    pub(crate) fn insert_filter<T>(
+        &mut self,
+        given: Option<&str>,
+        new: NewNode<'_>,
+        below: NodeId,
+        open: impl FnOnce(&mut Self, NodeId) -> Result<T, Denied>,
+    ) -> Result<(NodeId, T), Denied> {
+        let not_created = |denied| Denied::FilterNotCreated(Box::new(denied));
+        let name = self.names.choose(&self.graph, given);
+        let name = name.inspect_err(|_| self.drain_all()).map_err(not_created)?;
+        let filter = self.graph.add_node(NewNode { name: &name, ..new });
+        let opened = match open(self, filter) {
+            Ok(opened) => opened,
+            Err(denied) => {
+                self.release(filter);
+                return Err(not_created(denied));
+            }
+        };
+        let inserted = self.drained(&[below], |layer| {
+            layer.drain_all();
+            layer.graph.transact(|change| change.replace(below, filter))
+        });
+        match inserted {
+            Ok(()) => Ok((filter, opened)),
+            Err(refusal) => {
+                self.thaw(&self.graph.chain_edges(filter, below));
+                self.release(filter);
+                Err(Denied::FilterNotInserted(refusal))
+            }
+        }
+    }
+
+    /// Adds a child of a filter that is being opened.
+    pub(crate) fn attach_child(
+        &mut self,
+        filter: NodeId,
+        child: NodeId,
+        name: &str,
+        role: Role,
+    ) -> Result<EdgeId, Denied> {
+        self.drain_all();
+        Ok(self.graph.transact(|change| change.attach(filter, child, name, role))?)
+    }
+
     /// Takes out the filter of a job that does not start.
     pub(crate) fn drop_filter(&mut self, filter: NodeId) -> Result<(), Abort> {
         let edge = self.graph.filtered_edge(filter).expect("a filter has a child");
         let below = self.graph.child_of(edge);
         let drained = self.begin_drain(&[filter, below]);
         self.drain_all();
-        let dropped = self.graph.transact(|change| {
-            change.set_driver(filter, &MIRROR_TOP_STOPPING);
-            change.replace(filter, below)
-        });
+        let dropped = self.graph.transact(|change| drop_filter(change, filter));
         dropped.map_err(|refusal| Abort { refusal })?;
         self.end_drain(&drained);
         self.release(filter);
@@ -244,22 +292,63 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    /// Freezes the chain from `top` down to `last`, so that nobody but the job changes it.
-    pub(crate) fn freeze(
-        &mut self,
-        job: &mut Job,
-        top: NodeId,
-        last: NodeId,
-    ) -> Result<(), Denied> {
-        job.frozen = self.graph.chain_edges(top, last);
-        self.set_frozen(&job.frozen, true)
+    /// Freezes the chain from `top` down to `last`, so that nobody but the job changes it; gives the
+    /// edges of which it is made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`require_freezable`](Self::require_freezable).
+    pub(crate) fn freeze(&mut self, top: NodeId, last: NodeId) -> Result<Vec<EdgeId>, Denied> {
+        self.require_freezable(top, last)?;
+        let edges = self.graph.chain_edges(top, last);
+        self.set_frozen(&edges, true);
+        Ok(edges)
     }
 
-    fn set_frozen(&mut self, edges: &[EdgeId], frozen: bool) -> Result<(), Denied> {
-        Ok(self.graph.transact(|change| {
+    /// Requires that nothing else has frozen a part of the chain from `top` down to `last`, and that
+    /// no filter is in it that its job has to be able to drop.
+    ///
+    /// Source: `bdrv_freeze_backing_chain` in `block.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::FrozenLink`], [`Denied::UnfreezableLink`].
+    pub(crate) fn require_freezable(&self, top: NodeId, last: NodeId) -> Result<(), Denied> {
+        let graph = &self.graph;
+        let edges = graph.chain_edges(top, last);
+        let name = |node| graph.name(node).to_owned();
+        if let Some(&edge) = edges.iter().find(|&&edge| graph.is_frozen(edge)) {
+            let Parent::Node(parent) = graph.parent_of(edge) else {
+                unreachable!("a chain is made of nodes");
+            };
+            let (parent, child) = (name(parent), name(graph.child_of(edge)));
+            return Err(Denied::FrozenLink {
+                edge: graph.edge_name(edge).to_owned(),
+                parent,
+                child,
+            });
+        }
+        let is_unfreezable = |edge: &EdgeId| is_never_frozen(graph.driver(graph.child_of(*edge)));
+        match edges.into_iter().find(is_unfreezable) {
+            None => Ok(()),
+            Some(edge) => Err(Denied::UnfreezableLink {
+                edge: graph.edge_name(edge).to_owned(),
+                child: name(graph.child_of(edge)),
+            }),
+        }
+    }
+
+    /// Lets others change the edges again.
+    pub(crate) fn thaw(&mut self, edges: &[EdgeId]) {
+        self.set_frozen(edges, false);
+    }
+
+    pub(crate) fn set_frozen(&mut self, edges: &[EdgeId], frozen: bool) {
+        let set = self.graph.transact(|change| {
             edges.iter().for_each(|&edge| change.set_frozen(edge, frozen));
             Ok(())
-        })?)
+        });
+        set.expect("a frozen edge demands no more than another");
     }
 
     /// Lets a job run that was created and has all its edges.
@@ -271,8 +360,7 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Takes back all that a job that does not start has put into the graph.
     pub(crate) fn undo_start(&mut self, mut job: Job) -> Result<(), Abort> {
-        // Thawing demands nothing.
-        let _ = self.set_frozen(&std::mem::take(&mut job.frozen), false);
+        self.thaw(&std::mem::take(&mut job.frozen));
         for backend in std::mem::take(&mut job.backends) {
             self.remove_backend(backend);
         }

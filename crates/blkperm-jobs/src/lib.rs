@@ -6,6 +6,7 @@
 //! no text of QEMU's.
 
 mod adopt;
+mod backup;
 mod blocker;
 mod commit;
 mod content;
@@ -23,9 +24,12 @@ mod resize;
 mod run;
 mod snapshot;
 mod status;
+mod stream;
 mod verb;
+mod work;
 
 pub use adopt::{FoundJob, NotAJob};
+pub use backup::{BackupOptions, BackupStart};
 pub use blocker::{Blocker, Operation};
 pub use commit::CommitOptions;
 pub use denied::{Abort, Denied, Failure};
@@ -37,3 +41,4 @@ pub use mirror::{MirrorOptions, Sync};
 pub use name::{MAX_NODE_NAME, NodeNames, is_wellformed};
 pub use snapshot::Snapshot;
 pub use status::{Status, Verb};
+pub use stream::{StreamEnd, StreamOptions};

@@ -4,10 +4,11 @@ use blkperm_graph::{Demand, Graph, NewNode, NodeId, Permissions, Rule, State};
 
 use crate::content::Extents;
 use crate::denied::{Denied, Failure};
-use crate::exit::{IfRefused, Pause, Step, detach_all, release_steps};
+use crate::exit::{IfRefused, Pause, Step, detach_all, release, thaw};
 use crate::filter::{MIRROR_TOP, MIRROR_TOP_OF_COMMIT, MIRROR_TOP_STOPPING};
-use crate::job::{Job, JobOptions, Work};
+use crate::job::{Job, JobOptions};
 use crate::layer::{BlockLayer, NewJob};
+use crate::work::Work;
 
 /// The size of the blocks that are dirty or not: of a qcow2 cluster, unless told otherwise.
 const GRANULARITY: u64 = 64 << 10;
@@ -229,7 +230,8 @@ impl<R: Rule> BlockLayer<R> {
             let demand = self.intermediate_demand(node, target);
             self.add_job_edge(job, node, "intermediate node", demand)?;
         }
-        self.freeze(job, filter, target)
+        job.frozen = self.freeze(filter, target)?;
+        Ok(())
     }
 
     /// The nodes strictly between `top` and `base` in the chain, from the top down.
@@ -271,7 +273,7 @@ pub(crate) fn exit_steps<R: Rule>(
     let target = mirror.target;
     let section = [filter, target];
     let is_read_only = |node| layer.graph.state(node).contains(State::READ_ONLY);
-    let mut steps = Vec::from(release_steps(&job.frozen, job.backends[0]));
+    let mut steps = vec![thaw(&job.frozen), release(job.backends[0])];
     let stop = Step::new(IfRefused::Abort, Pause::None, move |change| {
         change.set_driver(filter, &MIRROR_TOP_STOPPING);
         Ok(())

@@ -8,10 +8,10 @@ use crate::content::Extents;
 use crate::denied::Abort;
 use crate::event::{Event, JobError};
 use crate::exit::{Exit, Step};
-use crate::job::{Ending, Job, Work};
+use crate::job::{Ending, Job};
 use crate::layer::BlockLayer;
 use crate::status::Status;
-use crate::{commit, mirror};
+use crate::work::Work;
 
 impl<R: Rule> BlockLayer<R> {
     /// Lets all jobs go on until none moves by itself.
@@ -86,7 +86,7 @@ impl<R: Rule> BlockLayer<R> {
                 self.fail(job, JobError::Cancelled)?;
             }
             _ if job.is_held() => return Ok(false),
-            (Status::Running, _) => self.work(job)?,
+            (Status::Running, _) if !job.work.is_waiting() => self.work(job)?,
             (Status::Ready, Some(Ending::Complete | Ending::Graceful)) => self.succeed(job)?,
             _ => return Ok(false),
         }
@@ -128,6 +128,24 @@ impl<R: Rule> BlockLayer<R> {
                 job.offset = job.len;
                 self.succeed(job)
             }
+            Work::Stream(stream) => {
+                let copied = stream.copied(self);
+                self.write(stream.device, &copied);
+                job.len = stream.len(&self.graph);
+                job.offset = job.len;
+                self.succeed(job)
+            }
+            Work::Backup(backup) => {
+                let dirty = backup.dirty(self);
+                job.len = dirty.len();
+                backup.waiting = backup.waits();
+                if backup.waiting {
+                    return Ok(());
+                }
+                self.write(backup.target, &dirty);
+                job.offset = job.len;
+                self.succeed(job)
+            }
         }
     }
 
@@ -142,6 +160,7 @@ impl<R: Rule> BlockLayer<R> {
             }
             Work::Mirror(_) => Ok(()),
             Work::Commit(commit) => self.grow(commit.base, commit.top),
+            Work::Stream(_) | Work::Backup(_) => Ok(()),
         }
     }
 
@@ -160,10 +179,7 @@ impl<R: Rule> BlockLayer<R> {
     /// Takes the job out of the graph with its effect; a job that cannot is cancelled.
     pub(crate) fn finalize(&mut self, job: &mut Job) -> Result<(), Abort> {
         let steps = self.completing_steps(job);
-        let relinked = match (&job.work, job.filter) {
-            (Work::Commit(commit), Some(filter)) => commit.relinked(&self.graph, filter),
-            _ => Vec::new(),
-        };
+        let relinked = self.relinked(job);
         match self.leave(job, &steps)? {
             Exit::Done => {
                 self.relinked.extend(relinked);
@@ -204,10 +220,7 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Carries out the steps with which a job leaves, while all nodes stay that it is about.
     fn leave(&mut self, job: &Job, steps: &[Step<R>]) -> Result<Exit, Abort> {
-        let nodes = match &job.work {
-            Work::Mirror(mirror) => [mirror.source, mirror.target],
-            Work::Commit(commit) => [commit.top, commit.base],
-        };
+        let nodes = job.work.nodes();
         nodes.into_iter().for_each(|node| self.graph.keep(node));
         let exit = self.carry_out(steps);
         nodes.into_iter().for_each(|node| self.release(node));
@@ -218,23 +231,6 @@ impl<R: Rule> BlockLayer<R> {
     fn drain_source(&mut self, job: &mut Job) {
         if let (Some(source), None) = (job.source(), &job.drained) {
             job.drained = Some(self.begin_drain(&[source]));
-        }
-    }
-
-    fn completing_steps(&self, job: &Job) -> Vec<Step<R>> {
-        match &job.work {
-            Work::Mirror(mirror) => {
-                let completing = job.ending == Some(Ending::Complete);
-                mirror::exit_steps(self, job, mirror, completing)
-            }
-            Work::Commit(commit) => commit::completing_steps(self, job, commit),
-        }
-    }
-
-    fn cancelling_steps(&self, job: &Job) -> Vec<Step<R>> {
-        match &job.work {
-            Work::Mirror(mirror) => mirror::exit_steps(self, job, mirror, false),
-            Work::Commit(commit) => commit::cancelling_steps(self, job, commit),
         }
     }
 

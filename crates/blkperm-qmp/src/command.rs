@@ -102,12 +102,16 @@ commands! {
     "block-job-cancel" => BlockJobCancel(job::BlockJobCancel),
     /// Limits the speed of a job.
     "block-job-set-speed" => BlockJobSetSpeed(job::BlockJobSetSpeed),
+    /// Starts to copy the contents of a backing chain up.
+    "block-stream" => BlockStream(job::BlockStream),
     /// Starts to copy a node to another, which may then replace it.
     "blockdev-mirror" => BlockdevMirror(job::BlockdevMirror),
     /// Dumps the nodes, jobs and backends with all edges.
     "x-debug-query-block-graph" => XDebugQueryBlockGraph,
     /// Lists the nodes.
     "query-named-block-nodes" => QueryNamedBlockNodes(blockdev::QueryNamedBlockNodes),
+    /// Starts to save the contents of a node in another.
+    "blockdev-backup" => BlockdevBackup(job::BlockdevBackup),
     /// Starts to move the contents of a backing chain down.
     "block-commit" => BlockCommit(job::BlockCommit),
     /// Lists the block jobs.

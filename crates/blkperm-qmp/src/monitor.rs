@@ -179,6 +179,8 @@ impl<R: Rule> Monitor<R> {
             Command::QueryBlockExports => Ok(self.query_block_exports()),
             Command::BlockdevMirror(arguments) => self.blockdev_mirror(arguments),
             Command::BlockCommit(arguments) => self.block_commit(arguments),
+            Command::BlockStream(arguments) => self.block_stream(arguments),
+            Command::BlockdevBackup(arguments) => self.blockdev_backup(arguments),
             Command::QueryJobs => Ok(self.query_jobs()),
             Command::QueryBlockJobs => Ok(self.query_block_jobs()),
             Command::QueryBlock => Ok(json!([])),

@@ -121,3 +121,92 @@ pub struct BlockCommit {
     /// Whether the job is forgotten without being told to.
     pub auto_dismiss: Option<bool>,
 }
+
+/// The arguments of `block-stream`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockStream {
+    /// The name of the job; that of the device by default.
+    pub job_id: Option<String>,
+    /// The node to copy into.
+    pub device: String,
+    /// The file name of the image not to copy any more; deprecated.
+    pub base: Option<String>,
+    /// The node not to copy any more, which becomes the backing file; none by default.
+    pub base_node: Option<String>,
+    /// The backing file to record in the image.
+    pub backing_file: Option<String>,
+    /// Whether a backing file that is a protocol node is recorded as format raw.
+    pub backing_mask_protocol: Option<bool>,
+    /// The last node to copy, instead of a base.
+    pub bottom: Option<String>,
+    /// Bytes in a second, 0 for no limit.
+    pub speed: Option<i64>,
+    /// What to do about an I/O error.
+    pub on_error: Option<BlockdevOnError>,
+    /// The name of the filter above the device; QEMU makes one up by default.
+    pub filter_node_name: Option<String>,
+    /// Whether the job ends without being told to.
+    pub auto_finalize: Option<bool>,
+    /// Whether the job is forgotten without being told to.
+    pub auto_dismiss: Option<bool>,
+}
+
+qapi_enum! {
+    /// What becomes of a backup's bitmap.
+    pub enum BitmapSyncMode {
+        OnSuccess = "on-success",
+        Never = "never",
+        Always = "always",
+    }
+}
+
+/// How a backup is to copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BackupPerf {
+    /// Whether the host may copy within its files.
+    pub use_copy_range: Option<bool>,
+    /// How many requests may be under way.
+    pub max_workers: Option<i64>,
+    /// The most bytes of a request, 0 for no limit.
+    pub max_chunk: Option<i64>,
+    /// The least bytes of a cluster.
+    pub min_cluster_size: Option<u64>,
+}
+
+/// The arguments of `blockdev-backup`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockdevBackup {
+    /// The name of the job; that of the device by default.
+    pub job_id: Option<String>,
+    /// The source.
+    pub device: String,
+    /// What to copy to begin with.
+    pub sync: MirrorSyncMode,
+    /// Bytes in a second, 0 for no limit.
+    pub speed: Option<i64>,
+    /// The bitmap that says what to copy.
+    pub bitmap: Option<String>,
+    /// What becomes of the bitmap.
+    pub bitmap_mode: Option<BitmapSyncMode>,
+    /// Whether to compress what is written.
+    pub compress: Option<bool>,
+    /// What to do when reading fails.
+    pub on_source_error: Option<BlockdevOnError>,
+    /// What to do when writing fails.
+    pub on_target_error: Option<BlockdevOnError>,
+    /// Whether the job ends without being told to.
+    pub auto_finalize: Option<bool>,
+    /// Whether the job is forgotten without being told to.
+    pub auto_dismiss: Option<bool>,
+    /// The name of the filter above the source; QEMU makes one up by default.
+    pub filter_node_name: Option<String>,
+    /// Whether to discard in the source what was copied.
+    pub discard_source: Option<bool>,
+    /// How to copy.
+    pub x_perf: Option<BackupPerf>,
+    /// The target.
+    pub target: String,
+}

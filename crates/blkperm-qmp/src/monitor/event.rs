@@ -15,7 +15,8 @@ impl<R: Rule> Monitor<R> {
             if !self.layer.graph.contains_node(overlay) {
                 continue;
             }
-            let backing = name.unwrap_or_else(|| self.filename(backing));
+            let filename = |node| name.unwrap_or_else(|| self.filename(node));
+            let backing = backing.map(filename).unwrap_or_default();
             let overlay = self.layer.graph.name(overlay).to_owned();
             self.nodes.get_mut(&overlay).auto_backing = backing;
         }

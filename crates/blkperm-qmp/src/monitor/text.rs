@@ -7,7 +7,11 @@ use crate::QmpError;
 
 /// The error with which QEMU answers when something is not carried out.
 pub fn denied(denied: &Denied) -> QmpError {
-    QmpError::generic(match denied {
+    QmpError::generic(text(denied))
+}
+
+fn text(denied: &Denied) -> String {
+    match denied {
         Denied::InvalidNodeName(name) => format!("Invalid node-name: '{name}'"),
         Denied::DuplicateNodeName(name) => format!("Duplicate nodes with node-name='{name}'"),
         Denied::NodeNameTooLong(_) => "Node name too long".to_owned(),
@@ -20,6 +24,23 @@ pub fn denied(denied: &Denied) -> QmpError {
         Denied::TargetFiltersChain => {
             "Cannot mirror to a filter on top of a node in the source's backing chain".to_owned()
         }
+        Denied::NotBelow { node, top } => {
+            format!("'{node}' is not in the backing chain of '{top}'")
+        }
+        Denied::FilterNotCreated(why) => format!("Could not create node: {}", text(why)),
+        Denied::FilterNotInserted(why) => format!("Could not replace node: {}", refused(why)),
+        Denied::FrozenLink { edge, parent, child } => {
+            format!("Cannot change '{edge}' link from '{parent}' to '{child}'")
+        }
+        Denied::UnfreezableLink { edge, child } => {
+            format!("Cannot freeze '{edge}' link to '{child}'")
+        }
+        Denied::ClusterSize => {
+            "Cannot create block-copy-state: min-cluster-size needs to be a power of 2".to_owned()
+        }
+        Denied::ChunkBelowCluster { max_chunk, cluster_size } => format!(
+            "Required max-chunk ({max_chunk}) is less than backup cluster size ({cluster_size})"
+        ),
         Denied::CannotReplace { replaced, source_node } => format!(
             "Cannot replace '{replaced}' by a node mirrored from '{source_node}', because it \
              cannot be guaranteed that doing so would not lead to an abrupt change of visible data"
@@ -36,7 +57,7 @@ pub fn denied(denied: &Denied) -> QmpError {
         }
         Denied::AlreadyPaused => "Job is already paused".to_owned(),
         Denied::NotPaused => "Can't resume a job that was not paused".to_owned(),
-    })
+    }
 }
 
 fn reason(blocker: &Blocker) -> String {

@@ -1,0 +1,72 @@
+//! What a job does, by its type.
+
+use blkperm_graph::{NodeId, Rule};
+
+use crate::backup::Backup;
+use crate::commit::Commit;
+use crate::exit::Step;
+use crate::job::{Ending, Job};
+use crate::layer::{BlockLayer, Relinked};
+use crate::mirror::Mirror;
+use crate::stream::Stream;
+use crate::{backup, commit, mirror, stream};
+
+/// What a job is doing, by its type.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    Mirror(Mirror),
+    Commit(Commit),
+    Stream(Stream),
+    Backup(Backup),
+}
+
+impl Work {
+    /// The nodes that stay until the job has left the graph.
+    pub(crate) fn nodes(&self) -> [NodeId; 2] {
+        match self {
+            Work::Mirror(mirror) => [mirror.source, mirror.target],
+            Work::Commit(commit) => [commit.top, commit.base],
+            Work::Stream(stream) => [stream.device, stream.above_base],
+            Work::Backup(backup) => [backup.source, backup.target],
+        }
+    }
+
+    /// Whether the job only waits for what others do, and so does not go on by itself.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Work::Backup(backup) if backup.waiting)
+    }
+}
+
+impl<R: Rule> BlockLayer<R> {
+    /// The steps with which a job leaves the graph with its effect.
+    pub(crate) fn completing_steps(&self, job: &Job) -> Vec<Step<R>> {
+        match &job.work {
+            Work::Mirror(mirror) => {
+                let completing = job.ending == Some(Ending::Complete);
+                mirror::exit_steps(self, job, mirror, completing)
+            }
+            Work::Commit(commit) => commit::completing_steps(self, job, commit),
+            Work::Stream(stream) => stream::completing_steps(self, job, stream),
+            Work::Backup(backup) => backup::exit_steps(job, backup),
+        }
+    }
+
+    /// The steps with which a job leaves the graph without effect.
+    pub(crate) fn cancelling_steps(&self, job: &Job) -> Vec<Step<R>> {
+        match &job.work {
+            Work::Mirror(mirror) => mirror::exit_steps(self, job, mirror, false),
+            Work::Commit(commit) => commit::cancelling_steps(self, job, commit),
+            Work::Stream(stream) => stream::cancelling_steps(self, job, stream),
+            Work::Backup(backup) => backup::exit_steps(job, backup),
+        }
+    }
+
+    /// The overlays into whose images a job that completes writes what their backing file is.
+    pub(crate) fn relinked(&self, job: &Job) -> Vec<Relinked> {
+        match (&job.work, job.filter) {
+            (Work::Commit(commit), Some(filter)) => commit.relinked(&self.graph, filter),
+            (Work::Stream(stream), _) => stream.relinked(&self.graph).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+}

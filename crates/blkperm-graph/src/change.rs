@@ -1,7 +1,7 @@
 //! Changes: several steps that are judged once, in their final state.
 
 use crate::graph::Edge;
-use crate::list::Links;
+use crate::list::{Links, NO_EDGE};
 use crate::order::Cycle;
 use crate::refusal::Refused;
 use crate::{
@@ -20,6 +20,8 @@ pub(crate) enum Undo<H> {
     Node { node: NodeId, driver: &'static Driver, state: State },
     Order { node: NodeId, old: i64 },
     Frozen { edge: EdgeId, old: bool },
+    BecameStale { node: NodeId },
+    Refreshed { node: NodeId },
 }
 
 /// A change in progress: the graph is changed at once, and judged by [`Change::commit`].
@@ -161,6 +163,38 @@ impl<'g, R: Rule> Change<'g, R> {
         self.graph.count_out(edge);
         let (among_parents, among_children) = self.graph.unlink(edge);
         self.graph.log.push(Undo::Detached { edge, among_parents, among_children });
+        Ok(())
+    }
+
+    /// Removes an edge from a node, and refreshes the node but not the child: what that demands of
+    /// what is below it stays as it was until an update begins at it or above it.
+    ///
+    /// QEMU's quirk, of `bdrv_set_backing_hd_drained` in `block.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Frozen`].
+    ///
+    /// # Panics
+    ///
+    /// Panics when the parent is not a node.
+    pub fn detach_unnoticed(&mut self, edge: EdgeId) -> Result<(), Refusal> {
+        self.require_thawed(edge)?;
+        let Parent::Node(parent) = self.graph.parent_of(edge) else {
+            panic!("only nodes leave their children unnoticed");
+        };
+        self.graph.scratch.starts.push(parent);
+        let child = self.graph.child_of(edge);
+        self.graph.log.push(Undo::BecameStale { node: child });
+        self.graph.stale.push(child);
+        let Edge { hold, .. } = *self.graph.edge(edge);
+        let (among_parents, among_children) = self.graph.unlink(edge);
+        self.graph.log.push(Undo::Detached { edge, among_parents, among_children });
+        let Graph { rule, nodes, .. } = &mut *self.graph;
+        let node = &mut nodes[child.key()];
+        rule.remove(&mut node.tally, hold);
+        node.sum = rule.sum(&node.tally);
+        node.attached = node.first_parent != NO_EDGE;
         Ok(())
     }
 
@@ -413,16 +447,20 @@ impl<R: Rule> Graph<R> {
                 for edge in children {
                     self.count_out(edge);
                     self.unlink(edge);
-                    candidates.push(self.edges.remove(edge.key()).child);
+                    let child = self.edges.remove(edge.key()).child;
+                    self.scratch.starts.push(child);
+                    candidates.push(child);
                 }
                 self.forget_node(id);
             }
         }
         let Graph { nodes, scratch, .. } = self;
         scratch.dirty.retain(|id| nodes.contains(id.key()));
+        scratch.starts.retain(|id| nodes.contains(id.key()));
         // Demanding less is never refused.
         let faulty = self.update();
         debug_assert!(faulty.is_empty(), "letting go of nodes was refused at {faulty:?}");
+        self.scratch.starts.clear();
         self.log.clear();
         before - self.nodes.len()
     }
@@ -467,6 +505,8 @@ impl<R: Rule> Graph<R> {
             }
             Undo::Order { node, old } => self.node_mut(node).order = old,
             Undo::Frozen { edge, old } => self.edge_mut(edge).frozen = old,
+            Undo::BecameStale { node } => self.stale.retain(|&stale| stale != node),
+            Undo::Refreshed { node } => self.stale.push(node),
         }
     }
 }

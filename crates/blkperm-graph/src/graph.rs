@@ -163,6 +163,9 @@ pub struct Graph<R: Rule> {
     /// The lowest and the highest place given out in the topological order.
     pub(crate) order_bounds: (i64, i64),
     pub(crate) locks: Locks,
+    /// Nodes that lost an edge and have not been visited since: see
+    /// [`Change::detach_unnoticed`](crate::Change::detach_unnoticed).
+    pub(crate) stale: Vec<NodeId>,
     pub(crate) log: Vec<Undo<R::Hold>>,
     /// Whether refusals say why edges hold what they are at fault for.
     pub(crate) tells_why: bool,
@@ -184,6 +187,7 @@ impl<R: Rule> Graph<R> {
             owners: 0,
             order_bounds: (0, 0),
             locks: Locks::default(),
+            stale: Vec::new(),
             log: Vec::new(),
             tells_why: true,
             scratch: Default::default(),
@@ -247,6 +251,7 @@ impl<R: Rule> Graph<R> {
         if node.state.contains(State::LOCKING) {
             self.locks.remove(id);
         }
+        self.stale.retain(|&stale| stale != id);
         debug_assert!(node.first_parent == NO_EDGE && node.first_child == NO_EDGE);
         let hash = FxBuildHasher.hash_one(&*node.name);
         match self.by_name.find_entry(hash, |&found| found == id) {

@@ -21,6 +21,7 @@ pub struct Snapshot<R: Rule> {
     owners: u32,
     order_bounds: (i64, i64),
     locks: Locks,
+    stale: Vec<NodeId>,
 }
 
 impl<R: Rule + Clone> Graph<R> {
@@ -40,6 +41,7 @@ impl<R: Rule + Clone> Graph<R> {
             owners: self.owners,
             order_bounds: self.order_bounds,
             locks: self.locks.clone(),
+            stale: self.stale.clone(),
         }
     }
 
@@ -54,6 +56,7 @@ impl<R: Rule + Clone> Graph<R> {
         self.owners = snapshot.owners;
         self.order_bounds = snapshot.order_bounds;
         self.locks.clone_from(&snapshot.locks);
+        self.stale.clone_from(&snapshot.stale);
     }
 
     /// Whether every edge is there that was when `snapshot` was taken, between the same ends, with the

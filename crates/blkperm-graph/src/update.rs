@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use crate::change::Undo;
 use crate::list::NO_EDGE;
-use crate::{EdgeId, Graph, NodeId, Permissions, Rule, State};
+use crate::{EdgeId, Graph, NodeId, Parent, Permissions, Rule, State};
 
 /// Room that updates use again and again.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,9 @@ impl<R: Rule> Graph<R> {
     pub(crate) fn update(&mut self) -> Vec<NodeId> {
         let mut faulty = Vec::new();
         let mut locking = Vec::new();
+        if !self.stale.is_empty() {
+            self.enqueue_stale();
+        }
         while let Some(id) = self.next_to_visit() {
             if self.visit(id) {
                 faulty.push(id);
@@ -45,6 +48,29 @@ impl<R: Rule> Graph<R> {
         // are final.
         faulty.extend(locking.into_iter().filter(|&id| self.lock_fault(id).is_some()));
         faulty
+    }
+
+    /// Notes that those of the stale nodes have to be visited that QEMU would visit: the update begins
+    /// at them or above them.
+    fn enqueue_stale(&mut self) {
+        for node in self.stale.clone() {
+            let mut above = vec![node];
+            let mut done = 0;
+            while let Some(&id) = above.get(done) {
+                if self.scratch.starts.contains(&id) {
+                    self.enqueue(node);
+                    break;
+                }
+                for edge in self.parents(id) {
+                    if let Parent::Node(parent) = self.parent_of(edge)
+                        && !above.contains(&parent)
+                    {
+                        above.push(parent);
+                    }
+                }
+                done += 1;
+            }
+        }
     }
 
     /// Brings what the visits of an update that is taken back have left behind up to date.
@@ -71,7 +97,7 @@ impl<R: Rule> Graph<R> {
     /// Judges one node, whose incoming edges are final, and passes its sum on; returns whether the
     /// node is at fault.
     fn visit(&mut self, id: NodeId) -> bool {
-        let Graph { rule, rows, nodes, edges, log, scratch, .. } = self;
+        let Graph { rule, rows, nodes, edges, log, scratch, stale, .. } = self;
         let node = &mut nodes[id.key()];
         node.queued = false;
         let attached = node.first_parent != NO_EDGE;
@@ -80,7 +106,11 @@ impl<R: Rule> Graph<R> {
         // Only what is both taken and unshared can be in conflict.
         let faulty = demand.take().intersects(demand.unshare()) && rule.in_conflict(&node.tally)
             || state_fault(node.state, demand.take()).is_some();
-        if sum == node.sum && attached == node.attached {
+        let was_stale = stale.iter().position(|&stale| stale == id);
+        if let Some(place) = was_stale {
+            stale.swap_remove(place);
+            log.push(Undo::Refreshed { node: id });
+        } else if sum == node.sum && attached == node.attached {
             return faulty;
         }
         node.sum = sum;

@@ -337,3 +337,37 @@ fn a_graph_may_be_told_not_to_say_why() {
         assert_eq!(conflict.unsharer.why.is_empty(), !tells);
     }
 }
+
+/// QEMU's quirk: what lies below a node that lost a parent unnoticed stays as it was until something
+/// begins at the node or above it, and a refused change leaves it so.
+#[test]
+fn what_went_unnoticed_is_caught_up_by_the_next_update_from_above() {
+    let mut graph = Graph::new(Baseline);
+    let [top, middle, bottom] = chain(&mut graph);
+    let [reader, other, writer] = ["reader", "other", "writer"].map(|it| backend(&mut graph, it));
+    attach_root(&mut graph, reader, top, Demand::new(C, W)).expect("nobody writes");
+    let upper = graph.child_edge(top, "file").expect("it has a child");
+    let lower = graph.child_edge(middle, "file").expect("it has a child");
+
+    graph.transact(|change| change.detach_unnoticed(upper)).expect("it is not frozen");
+    assert_eq!(graph.demand_on(middle), Demand::NONE);
+    assert_eq!(graph.demand(lower), Demand::new(C, W));
+    assert_eq!(graph.check_invariants(), Ok(()));
+
+    attach_root(&mut graph, other, bottom, Demand::NONE).expect("it demands nothing");
+    attach_root(&mut graph, writer, bottom, Demand::taking(W)).expect_err("it is still unshared");
+    assert_eq!(graph.demand(lower), Demand::new(C, W), "these began below");
+    graph
+        .transact(|change| {
+            change.attach_root(other, middle, "root", Demand::unsharing(W))?;
+            change.attach_root(writer, middle, "root", Demand::taking(W))
+        })
+        .expect_err("they conflict");
+    assert_eq!(graph.demand(lower), Demand::new(C, W), "what is refused changes nothing");
+    assert_eq!(graph.check_invariants(), Ok(()));
+
+    attach_root(&mut graph, other, middle, Demand::NONE).expect("it demands nothing");
+    assert_eq!(graph.demand(lower), Demand::NONE);
+    attach_root(&mut graph, writer, bottom, Demand::taking(W)).expect("nobody minds any more");
+    assert_eq!(graph.check_invariants(), Ok(()));
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use blkperm_graph::driver::{NULL_AIO, NULL_CO};
-use blkperm_graph::{Graph, NodeId, Role, Rule};
+use blkperm_graph::{Driver, Graph, NodeId, Role, Rule};
 
 use crate::layer::BlockLayer;
 
@@ -100,15 +100,22 @@ impl<R: Rule> BlockLayer<R> {
     /// Writes to a node.
     pub(crate) fn write(&mut self, node: NodeId, extents: &Extents) {
         let storage = self.storage(node);
-        self.contents.0.entry(storage).or_default().insert_all(extents, u64::MAX);
+        if !is_null(self.graph.driver(storage)) {
+            self.contents.0.entry(storage).or_default().insert_all(extents, u64::MAX);
+        }
+    }
+
+    /// Notes that a new null node reads as zeroes (`read-zeroes`), which are then its own: so many
+    /// bytes.
+    pub fn set_reads_zeroes(&mut self, node: NodeId, length: u64) {
+        self.contents.0.insert(node, Extents::from(0..length));
     }
 
     /// Whether a node can be made to read as zeroes without being written.
     ///
     /// Source: `bdrv_can_write_zeroes_with_unmap` in `block.c`, QEMU 10.0.
     pub(crate) fn can_clear(&self, node: NodeId) -> bool {
-        let driver = self.graph.driver(self.storage(node));
-        ![&NULL_CO, &NULL_AIO].contains(&driver)
+        !is_null(self.graph.driver(self.storage(node)))
     }
 
     /// What a mirror of all of `source` writes to its target.
@@ -126,10 +133,12 @@ impl<R: Rule> BlockLayer<R> {
         dirty.clone()
     }
 
-    /// What a node has of its own; none when that is all.
+    /// What a node has of its own; none when that is all. A null node has nothing, whatever is
+    /// written to it, but zeroes where it was told to have them.
     fn content(&self, node: NodeId) -> Option<Extents> {
         let storage = self.storage(node);
-        let may_lack = self.graph.driver(storage).supports_backing;
+        let driver = self.graph.driver(storage);
+        let may_lack = driver.supports_backing || is_null(driver);
         may_lack.then(|| self.contents.0.get(&storage).cloned().unwrap_or_default())
     }
 
@@ -142,6 +151,10 @@ impl<R: Rule> BlockLayer<R> {
         };
         std::iter::successors(Some(node), below).last().unwrap_or(node)
     }
+}
+
+fn is_null(driver: &Driver) -> bool {
+    [&NULL_CO, &NULL_AIO].contains(&driver)
 }
 
 #[cfg(test)]

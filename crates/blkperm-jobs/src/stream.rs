@@ -179,7 +179,8 @@ impl<R: Rule> BlockLayer<R> {
 /// How the stream leaves the graph with its effect: the base is the backing file of the device.
 ///
 /// Source: `stream_prepare`, `stream_clean` in `block/stream.c`, QEMU 10.0. There the job's own edges
-/// stay until the job is dismissed; judged at once, they go as well.
+/// stay until the job is dismissed, and (QEMU's quirk) the old backing file does not notice that it is
+/// none any more; judged at once, they go as well, and it does.
 pub(crate) fn completing_steps<R: Rule>(
     layer: &BlockLayer<R>,
     job: &Job,
@@ -191,8 +192,9 @@ pub(crate) fn completing_steps<R: Rule>(
     if let Some(old) = graph.backing_edge(overlay) {
         let base = stream.base(graph);
         let not_permitted = IfRefused::FailJob(JobError::NotPermitted);
+        let stepwise = layer.completion == Completion::Stepwise;
         let relink = Step::new(not_permitted, Pause::Change, move |change| {
-            set_backing(change, overlay, base)
+            set_backing(change, overlay, base, stepwise)
         });
         steps.push(relink.within(&[overlay, graph.child_of(old)]));
     }
@@ -236,16 +238,22 @@ fn cleaning_steps<R: Rule>(layer: &BlockLayer<R>, job: &Job, stream: &Stream) ->
     steps
 }
 
-/// Makes `base` the backing file of `overlay`, or none.
+/// Makes `base` the backing file of `overlay`, or none. With `unnoticed` the old one demands of what
+/// is below it what it did before.
 ///
 /// Source: `bdrv_set_backing_hd_drained` in `block.c`, QEMU 10.0.
 fn set_backing<R: Rule>(
     change: &mut Change<'_, R>,
     overlay: NodeId,
     base: Option<NodeId>,
+    unnoticed: bool,
 ) -> Result<(), Refusal> {
     if let Some(old) = change.graph().backing_edge(overlay) {
-        change.detach(old)?;
+        if unnoticed {
+            change.detach_unnoticed(old)?;
+        } else {
+            change.detach(old)?;
+        }
     }
     if let Some(base) = base {
         change.attach(overlay, base, "backing", Role::COW)?;

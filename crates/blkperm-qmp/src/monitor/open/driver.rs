@@ -117,7 +117,12 @@ impl<R: Rule> Monitor<R> {
         if let Some(size) = null.size {
             self.remember(node, "size", json!(size));
         }
-        u64::try_from(null.size.unwrap_or(NULL_SIZE)).map_err(|_| out_of_range("size", null.size))
+        let size = null.size.unwrap_or(NULL_SIZE);
+        let length = u64::try_from(size).map_err(|_| out_of_range("size", null.size))?;
+        if null.read_zeroes == Some(true) {
+            self.layer.set_reads_zeroes(node, length);
+        }
+        Ok(length)
     }
 
     fn open_file(

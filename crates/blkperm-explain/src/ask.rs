@@ -87,26 +87,42 @@ pub enum AskError {
 
 /// Asks a monitor for all that is to be known of its graph, in `patience` altogether.
 ///
-/// Only queries are sent, and `query-named-block-nodes` in its flat form alone: the other one grows
-/// exponentially on shared graphs. A query that the monitor does not know is passed over, but for
-/// the graph. While a stream that is over keeps its filter, `query-named-block-nodes` is not sent at
-/// all: QEMU 10.0 would crash.
-///
 /// # Errors
 ///
 /// [`AskError`].
 pub fn ask(address: &Address, patience: Duration) -> Result<Replies, AskError> {
     let mut talk = Talk::start(address, Instant::now() + patience)?;
+    gather(|query, arguments| talk.call(query, arguments))
+}
+
+/// Asks for all that is to be known of a graph; `ask` sends a command with its arguments and gives
+/// the reply.
+///
+/// Only queries are sent, and `query-named-block-nodes` in its flat form alone: the other one grows
+/// exponentially on shared graphs. A query that is refused is passed over, but for the graph. While
+/// a stream that is over keeps its filter, `query-named-block-nodes` is not sent at all: QEMU 10.0
+/// would crash.
+///
+/// # Errors
+///
+/// Those of `ask`, and [`AskError::Reply`].
+pub fn gather(
+    mut ask: impl FnMut(&'static str, Value) -> Result<Value, AskError>,
+) -> Result<Replies, AskError> {
+    const GRAPH: &str = "x-debug-query-block-graph";
+    const NODES: &str = "query-named-block-nodes";
+    let queries =
+        ["query-jobs", GRAPH, NODES, "query-block-jobs", "query-block-exports", "query-block"];
     let mut replies = Replies::default();
-    let graph = "x-debug-query-block-graph";
-    for query in ["query-jobs", graph] {
-        talk.query(query, json!({}), &mut replies, query == graph)?;
-    }
-    if !replies.has_childless_filter() {
-        talk.query("query-named-block-nodes", json!({"flat": true}), &mut replies, false)?;
-    }
-    for query in ["query-block-jobs", "query-block-exports", "query-block"] {
-        talk.query(query, json!({}), &mut replies, false)?;
+    for query in queries {
+        let arguments = if query == NODES { json!({"flat": true}) } else { json!({}) };
+        if query == NODES && replies.has_childless_filter() {
+            continue;
+        }
+        match replies.answer(query, &ask(query, arguments)?) {
+            Err(ReplyError::Refused(_)) if query != GRAPH => {}
+            taken => taken.map_err(|source| AskError::Reply { query, source })?,
+        }
     }
     Ok(replies)
 }
@@ -151,21 +167,6 @@ impl Talk {
         }
         talk.call("qmp_capabilities", json!({}))?;
         Ok(talk)
-    }
-
-    /// Sends a query and adds its answer; an error is passed over unless the query is `needed`.
-    fn query(
-        &mut self,
-        query: &'static str,
-        arguments: Value,
-        replies: &mut Replies,
-        needed: bool,
-    ) -> Result<(), AskError> {
-        let reply = self.call(query, arguments)?;
-        match replies.take(&reply) {
-            Err(ReplyError::Refused(_)) if !needed => Ok(()),
-            taken => taken.map_err(|source| AskError::Reply { query, source }),
-        }
     }
 
     fn call(&mut self, command: &'static str, arguments: Value) -> Result<Value, AskError> {

@@ -9,8 +9,13 @@
 
 mod ask;
 mod import;
+mod obstacle;
+mod release;
 mod replies;
+mod trial;
 
-pub use ask::{Address, AskError, ask};
+pub use ask::{Address, AskError, ask, gather};
 pub use import::{Built, ImportError, Noted, Survey, Unexplained};
+pub use release::{Action, Proposal, proposals};
 pub use replies::{Replies, ReplyError};
+pub use trial::{Ending, Fate, Tried, Untried, Way, end, endings};

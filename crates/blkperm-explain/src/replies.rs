@@ -26,6 +26,8 @@ pub struct Replies {
     pub(crate) exports: Option<Vec<Export>>,
     /// `query-block`.
     pub(crate) devices: Option<Vec<Device>>,
+    /// How many lists were empty, which do not tell to which query they belong.
+    empty: usize,
 }
 
 /// A text does not hold what QEMU answers to queries.
@@ -67,7 +69,8 @@ impl Replies {
         self.graph.is_some()
     }
 
-    /// The queries to which there is no answer, but for the graph.
+    /// The queries to which there is no answer, but for the graph. An empty list is an answer to any
+    /// of them.
     pub fn missing(&self) -> Vec<&'static str> {
         let have = [
             ("query-named-block-nodes", self.nodes.is_some()),
@@ -76,7 +79,9 @@ impl Replies {
             ("query-block-exports", self.exports.is_some()),
             ("query-block", self.devices.is_some()),
         ];
-        have.into_iter().filter(|&(_, have)| !have).map(|(query, _)| query).collect()
+        let missing: Vec<&str> =
+            have.into_iter().filter(|&(_, have)| !have).map(|(query, _)| query).collect();
+        if self.empty >= missing.len() { Vec::new() } else { missing }
     }
 
     /// Whether a stream is over and has left its filter without a child: QEMU 10.0 then crashes on
@@ -95,6 +100,20 @@ impl Replies {
         edges()
             .filter(main_node)
             .any(|edge| is_stream(&edge.parent.name) && !is_parent(&edge.child))
+    }
+
+    /// Takes over the reply to a query that is known, so that an empty list tells something too.
+    pub(crate) fn answer(&mut self, query: &str, reply: &Value) -> Result<(), ReplyError> {
+        let is_empty = reply["return"].as_array().is_some_and(Vec::is_empty);
+        match query {
+            "query-named-block-nodes" if is_empty => self.nodes = Some(Vec::new()),
+            "query-jobs" if is_empty => self.jobs = Some(Vec::new()),
+            "query-block-jobs" if is_empty => self.block_jobs = Some(Vec::new()),
+            "query-block-exports" if is_empty => self.exports = Some(Vec::new()),
+            "query-block" if is_empty => self.devices = Some(Vec::new()),
+            _ => return self.take(reply),
+        }
+        Ok(())
     }
 
     /// Takes over one value: a bare return value, or a message of a QMP session.
@@ -121,9 +140,11 @@ impl Replies {
         Ok(())
     }
 
-    /// Takes over a list; an empty one says nothing that the graph does not show.
     fn take_list(&mut self, items: &[Value]) -> Result<(), ReplyError> {
-        let Some(first) = items.first() else { return Ok(()) };
+        let Some(first) = items.first() else {
+            self.empty += 1;
+            return Ok(());
+        };
         let has = |keys: &[&str]| keys.iter().all(|key| first.get(key).is_some());
         if has(&["node-name", "drv"]) {
             self.nodes = Some(parsed("query-named-block-nodes", items)?);

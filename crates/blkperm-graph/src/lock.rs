@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
-use crate::{Demand, Graph, NodeId, Rule, Slot, State};
+use crate::{Demand, Graph, NodeId, ParentName, Rule, Slot, State};
 
 /// The nodes that have each file open, by what the file is. Files are opened rarely, so that copies
 /// of a graph share the tables until one of them opens or closes one.
@@ -62,6 +62,24 @@ impl<R: Rule> Graph<R> {
         let foreign = others.fold(Demand::NONE, Demand::union);
         let denied = Demand::new(foreign.unshare(), foreign.take());
         own.intersection(denied).slots().next()
+    }
+
+    /// Those because of whom other nodes with the same file do not allow `slot`.
+    pub(crate) fn locking(&self, id: NodeId, slot: Slot) -> Vec<ParentName> {
+        let permission = slot.permission();
+        let opposite = match slot.is_take() {
+            true => Demand::unsharing(permission),
+            false => Demand::taking(permission),
+        };
+        let mut found = Vec::new();
+        for other in self.locks.others(id) {
+            for source in self.parents(other).flat_map(|edge| self.sources(edge, opposite)) {
+                if !found.contains(&source) {
+                    found.push(source);
+                }
+            }
+        }
+        found
     }
 
     /// What the node locks now; an inactive node locks nothing.

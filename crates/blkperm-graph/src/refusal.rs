@@ -72,6 +72,9 @@ pub enum Fault {
         node: String,
         /// The first thing that it would demand in vain.
         slot: Slot,
+        /// All those who must let go of the file, the nearest first. Empty where the graph does not
+        /// tell.
+        sources: Vec<ParentName>,
     },
     /// The node would be written without the right to resize it, and its length is not a multiple
     /// of its request alignment.
@@ -135,7 +138,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Conflict(conflict) => conflict.fmt(f),
             Fault::ReadOnly { node, .. } => write!(f, "node '{node}' is read-only"),
-            Fault::Locked { node, slot } => write!(
+            Fault::Locked { node, slot, .. } => write!(
                 f,
                 "the file of node '{node}' is locked by another node: it cannot {} {}",
                 if slot.is_take() { "take" } else { "unshare" },
@@ -189,7 +192,8 @@ impl<R: Rule> Refused<'_, R> {
             graph.conflicts_at(node, &mut faults);
             faults.extend(graph.state_fault_at(node));
             if let Some(slot) = graph.lock_fault(node) {
-                faults.push(Fault::Locked { node: graph.name(node).to_owned(), slot });
+                let sources = if graph.tells_why { graph.locking(node, slot) } else { Vec::new() };
+                faults.push(Fault::Locked { node: graph.name(node).to_owned(), slot, sources });
             }
         }
         Refusal::Permissions(faults)

@@ -262,7 +262,8 @@ fn two_nodes_with_one_file_conflict_over_it_as_edges_do_over_a_node() {
     let first = attach_root(&mut graph, roots[0], files[0], writing).expect("nobody else");
     let refused = attach_root(&mut graph, roots[1], files[1], writing).expect_err("it is locked");
     let slot = Demand::taking(W).slots().next().expect("one slot");
-    let fault = Fault::Locked { node: "two".to_owned(), slot };
+    let sources = vec![ParentName::Root(graph.holder(roots[0]).clone())];
+    let fault = Fault::Locked { node: "two".to_owned(), slot, sources };
     assert_eq!(refused, Refusal::Permissions(vec![fault]));
     attach_root(&mut graph, roots[1], files[1], Demand::taking(C)).expect("reads are shared");
     attach_root(&mut graph, roots[2], files[2], writing).expect("another file");

@@ -32,6 +32,14 @@ pub enum Denied {
     /// The node has parents that are not BlockBackends.
     #[error("the node has other parents than BlockBackends")]
     NeedRootNode,
+    /// The node cannot be deleted while it has parents.
+    #[error("node '{node}' is in use")]
+    InUse {
+        /// The node's name.
+        node: String,
+        /// Whether one of them is a BlockBackend.
+        by_backend: bool,
+    },
     /// An edge into the node forbids the operation.
     #[error("node '{node}' is in use")]
     Busy {

@@ -92,6 +92,11 @@ impl Job {
         self.kind
     }
 
+    /// The mark of all that the job puts into the graph.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
     /// The job itself as a parent of nodes.
     pub fn root(&self) -> RootId {
         self.root

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use blkperm_graph::{Demand, Permissions, State};
 
 use super::{Export, Parent, Survey};
-use crate::replies::Replies;
+use crate::replies::{self, Replies};
 
 impl Survey {
     /// Finds out who uses each BlockBackend.
@@ -28,6 +28,22 @@ impl Survey {
         }
         self.name_own_backends(&mut free);
         self.name_exports(replies, &mut free);
+        if !replies.missing().contains(&"query-block-exports") {
+            self.name_leftovers(&free);
+        }
+    }
+
+    /// QEMU's quirk: a stream that is refused late leaves its BlockBackend behind. Nothing else has
+    /// one when all jobs, exports and devices are known.
+    fn name_leftovers(&mut self, free: &HashMap<usize, Vec<usize>>) {
+        for &edge in free.values().flatten() {
+            if let Parent::Backend(backend) = self.edges[edge].parent
+                && self.edges[edge].demand == READING
+            {
+                let purpose = "the remains of a block-stream that was refused";
+                self.backends[backend].purpose = purpose.to_owned();
+            }
+        }
     }
 
     /// The BlockBackends of jobs; of several that it could be, the newest.
@@ -64,27 +80,39 @@ impl Survey {
             .enumerate()
             .map(|(place, node)| (node.name.as_str(), place))
             .collect();
-        let mut found = Vec::new();
+        let mut of_node: HashMap<usize, Vec<&replies::Export>> = HashMap::new();
         for export in replies.exports.iter().flatten() {
-            let Some(&node) = nodes.get(export.node_name.as_str()) else { continue };
-            let is_inactive = self.nodes[node].state.contains(State::INACTIVE);
-            let candidates = free.entry(node).or_default();
-            let place = candidates.iter().rposition(|&edge| {
-                let demand = self.edges[edge].demand;
-                is_of_export(&export.r#type, demand) || is_inactive && demand.is_none()
-            });
-            if let Some(place) = place {
-                found.push((candidates.remove(place), export));
+            if let Some(&node) = nodes.get(export.node_name.as_str()) {
+                of_node.entry(node).or_default().push(export);
             }
         }
-        for (edge, export) in found {
-            let Parent::Backend(backend) = self.edges[edge].parent else { continue };
-            self.backends[backend].purpose = format!("export '{}'", export.id);
-            self.backends[backend].export =
-                Some(Export { id: export.id.clone(), kind: export.r#type.clone() });
+        for (node, exports) in of_node {
+            let is_inactive = self.nodes[node].state.contains(State::INACTIVE);
+            let candidates = free.entry(node).or_default();
+            // What a refused stream leaves behind looks like an export that only reads.
+            let surplus = candidates.len().saturating_sub(exports.len());
+            let reading = candidates.iter().filter(|&&edge| self.edges[edge].demand == READING);
+            let remains: Vec<usize> = reading.rev().take(surplus).copied().collect();
+            for export in exports {
+                let place = candidates.iter().rposition(|&edge| {
+                    let demand = self.edges[edge].demand;
+                    let fits = is_of_export(&export.r#type, demand) && !remains.contains(&edge);
+                    fits || is_inactive && demand.is_none()
+                });
+                let Some(place) = place else { continue };
+                let Parent::Backend(backend) = self.edges[candidates.remove(place)].parent else {
+                    unreachable!("only edges of BlockBackends are free");
+                };
+                let export = Export { id: export.id.clone(), kind: export.r#type.clone() };
+                self.backends[backend].purpose = format!("export '{}'", export.id);
+                self.backends[backend].export = Some(export);
+            }
         }
     }
 }
+
+/// What an export demands that only reads, and a stream.
+const READING: Demand = Demand::new(Permissions::CONSISTENT_READ, Permissions::RESIZE);
 
 /// The id of a device, or its path where it has none, of its path in QEMU's tree of objects.
 fn short(path: &str) -> &str {

@@ -78,7 +78,7 @@ impl Kind {
             ],
             Kind::Stream => &[Own {
                 at: "main node",
-                doing: "reading its source",
+                doing: "copying",
                 demands: |demand| demand == Demand::new(READ, Permissions::RESIZE),
             }],
             Kind::Backup => &[],

@@ -26,6 +26,8 @@ fn lists_are_told_apart_by_their_items() {
     let replies = read(text).unwrap();
     let missing = ["query-named-block-nodes", "query-block-jobs", "query-block"];
     assert_eq!(replies.missing(), missing);
+    let rest = read(&format!("{text} [] []")).unwrap();
+    assert!(rest.missing().is_empty(), "three empty lists answer three queries");
     assert_eq!(replies.exports.unwrap()[0].id, "e0");
 }
 

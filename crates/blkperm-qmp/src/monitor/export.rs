@@ -30,6 +30,12 @@ pub(super) struct Export {
 }
 
 impl<R: Rule> Monitor<R> {
+    /// The id of the export whose BlockBackend this is.
+    pub fn export_of(&self, backend: RootId) -> Option<&str> {
+        let mut exports = self.exports.exports.iter();
+        exports.find(|export| export.backend == backend).map(|export| export.id.as_str())
+    }
+
     pub(super) fn nbd_server_start(&mut self, _: &NbdServerOptionsLegacy) -> Result<Value, Failed> {
         if self.exports.nbd_server_runs {
             return Err(Failed::generic("NBD server already running"));

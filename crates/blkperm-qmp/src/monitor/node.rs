@@ -66,19 +66,24 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic(desc));
         };
         if self.has_backend(node) {
-            return Err(Failed::generic(format!("Node {name} is in use")));
+            return Err(Denied::InUse { node: name.to_owned(), by_backend: true }.into());
         }
         if let Some(blocker) = self.layer.blocker(node, Operation::BlockdevDel) {
             return Err(Denied::Busy { node: name.to_owned(), blocker }.into());
         }
-        if !self.nodes.get(name).is_some_and(|detail| detail.monitor_owned) {
+        if !self.is_deletable(name) {
             return Err(Failed::generic(format!("Node {name} is not owned by the monitor")));
         }
         if graph.parents(node).next().is_some() {
-            return Err(Failed::generic(format!("Block device {name} is in use")));
+            return Err(Denied::InUse { node: name.to_owned(), by_backend: false }.into());
         }
         self.layer.release(node);
         done()
+    }
+
+    /// Whether the user has added the node by its name, and so can delete it.
+    pub fn is_deletable(&self, name: &str) -> bool {
+        self.nodes.get(name).is_some_and(|detail| detail.monitor_owned)
     }
 
     fn has_backend(&self, node: NodeId) -> bool {

@@ -18,6 +18,8 @@ fn text(denied: &Denied) -> String {
         Denied::InvalidJobId(id) => format!("Invalid job ID '{id}'"),
         Denied::JobIdInUse(id) => format!("Job ID '{id}' already in use"),
         Denied::NegativeSpeed => "Parameter 'speed' expects a non-negative value".to_owned(),
+        Denied::InUse { node, by_backend: true } => format!("Node {node} is in use"),
+        Denied::InUse { node, .. } => format!("Block device {node} is in use"),
         Denied::NeedRootNode => "Need a root block node".to_owned(),
         Denied::Busy { node, blocker } => format!("Node '{node}' is busy: {}", reason(blocker)),
         Denied::MirrorIntoItself => "Can't mirror node into itself".to_owned(),

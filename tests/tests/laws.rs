@@ -62,9 +62,10 @@ fn is_ok(check: Check) -> bool {
     check.inspect_err(|reason| eprintln!("{reason}")).is_ok()
 }
 
-/// Whether the check finds the error within 3,000 random graphs.
+/// Whether the check finds the error within 3,000 random graphs, which are the same ones each time:
+/// some errors show in one graph of a thousand.
 fn is_caught(check: fn(&[Event]) -> Check) -> bool {
-    let mut g = Gen::new(40);
+    let mut g = Gen::from_size_and_seed(40, 1);
     (0..3000).any(|_| check(&Vec::<Event>::arbitrary(&mut g)).is_err())
 }
 

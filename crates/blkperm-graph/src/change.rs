@@ -1,28 +1,14 @@
 //! Changes: several steps that are judged once, in their final state.
 
 use crate::graph::Edge;
-use crate::list::{Links, NO_EDGE};
+use crate::list::Place;
+use crate::log::Undo;
 use crate::order::Cycle;
 use crate::refusal::Refused;
 use crate::{
     Demand, Driver, EdgeId, Graph, NodeId, Parent, Permissions, Refusal, Role, RootId, Row, RowId,
     Rule, State,
 };
-
-/// What takes one step of a change back.
-#[derive(Clone, Debug)]
-pub(crate) enum Undo<H> {
-    Hold { edge: EdgeId, old: H },
-    Row { edge: EdgeId, old: RowId },
-    Attached { edge: EdgeId },
-    Detached { edge: EdgeId, among_parents: Links, among_children: Links },
-    Moved { edge: EdgeId, from: NodeId, among_parents: Links, among_children: Links },
-    Node { node: NodeId, driver: &'static Driver, state: State },
-    Order { node: NodeId, old: i64 },
-    Frozen { edge: EdgeId, old: bool },
-    BecameStale { node: NodeId },
-    Refreshed { node: NodeId },
-}
 
 /// A change in progress: the graph is changed at once, and judged by [`Change::commit`].
 ///
@@ -98,6 +84,7 @@ impl<'g, R: Rule> Change<'g, R> {
     ) -> Result<EdgeId, Refusal> {
         self.require_active_child(parent, child, name)?;
         self.require_order(parent, child, name)?;
+        let row = self.graph.rows.keep(row);
         let edge = self.graph.insert_edge(parent.into(), child, name, role, row);
         self.graph.edge_mut(edge).hold = self.graph.hold_by_row(edge);
         self.link_new(edge);
@@ -120,7 +107,7 @@ impl<'g, R: Rule> Change<'g, R> {
     ) -> Result<EdgeId, Refusal> {
         self.require_available(child, demand)?;
         let graph = &mut *self.graph;
-        let edge = graph.insert_edge(root.into(), child, name, Role::empty(), Row::NOTHING);
+        let edge = graph.insert_edge(root.into(), child, name, Role::empty(), RowId::NOTHING);
         let owner = graph.root_owner(root);
         graph.edge_mut(edge).hold = graph.rule.originate(demand, owner);
         self.link_new(edge);
@@ -129,9 +116,15 @@ impl<'g, R: Rule> Change<'g, R> {
     }
 
     fn link_new(&mut self, edge: EdgeId) {
-        self.graph.link_first(edge);
+        self.graph.link(edge, Place::FIRST);
         self.graph.count_in(edge);
         self.graph.log.push(Undo::Attached { edge });
+    }
+
+    fn unlink(&mut self, edge: EdgeId) {
+        self.graph.count_out(edge);
+        let place = self.graph.unlink(edge);
+        self.graph.log.push(Undo::Unlinked { edge, place });
     }
 
     /// Makes an edge whose parent is not a node demand `demand`.
@@ -160,9 +153,8 @@ impl<'g, R: Rule> Change<'g, R> {
             self.graph.scratch.starts.push(parent);
         }
         self.graph.scratch.starts.push(self.graph.child_of(edge));
-        self.graph.count_out(edge);
-        let (among_parents, among_children) = self.graph.unlink(edge);
-        self.graph.log.push(Undo::Detached { edge, among_parents, among_children });
+        self.unlink(edge);
+        self.graph.scratch.removed.push(edge);
         Ok(())
     }
 
@@ -183,18 +175,16 @@ impl<'g, R: Rule> Change<'g, R> {
         let Parent::Node(parent) = self.graph.parent_of(edge) else {
             panic!("only nodes leave their children unnoticed");
         };
-        self.graph.scratch.starts.push(parent);
-        let child = self.graph.child_of(edge);
-        self.graph.log.push(Undo::BecameStale { node: child });
-        self.graph.stale.push(child);
-        let Edge { hold, .. } = *self.graph.edge(edge);
-        let (among_parents, among_children) = self.graph.unlink(edge);
-        self.graph.log.push(Undo::Detached { edge, among_parents, among_children });
-        let Graph { rule, nodes, .. } = &mut *self.graph;
-        let node = &mut nodes[child.key()];
-        rule.remove(&mut node.tally, hold);
-        node.sum = rule.sum(&node.tally);
-        node.attached = node.first_parent != NO_EDGE;
+        let graph = &mut *self.graph;
+        graph.scratch.starts.push(parent);
+        let Edge { child, hold, .. } = *graph.edge(edge);
+        graph.log.push(Undo::BecameStale { node: child });
+        graph.stale.push(child);
+        let place = graph.unlink(edge);
+        graph.log.push(Undo::Unlinked { edge, place });
+        graph.scratch.removed.push(edge);
+        graph.nodes[child.key()].incoming.remove(&graph.rule, hold);
+        graph.add_up(child);
         Ok(())
     }
 
@@ -210,13 +200,12 @@ impl<'g, R: Rule> Change<'g, R> {
             self.require_active_child(parent, to, &name)?;
             self.require_order(parent, to, &name)?;
         }
-        let from = self.graph.child_of(edge);
-        self.graph.count_out(edge);
-        let (among_parents, among_children) = self.graph.unlink(edge);
-        self.graph.edge_mut(edge).child = to;
-        self.graph.link_first(edge);
+        self.unlink(edge);
+        let from = std::mem::replace(&mut self.graph.edge_mut(edge).child, to);
+        self.graph.scratch.left.push(from);
+        self.graph.link(edge, Place::FIRST);
         self.graph.count_in(edge);
-        self.graph.log.push(Undo::Moved { edge, from, among_parents, among_children });
+        self.graph.log.push(Undo::Relinked { edge, from });
         self.refresh_row(edge);
         Ok(())
     }
@@ -390,32 +379,27 @@ impl<R: Rule> Graph<R> {
         }
     }
 
-    fn count_in(&mut self, edge: EdgeId) {
+    pub(crate) fn count_in(&mut self, edge: EdgeId) {
         let Edge { child, hold, .. } = self.edges[edge.key()];
-        self.rule.add(&mut self.nodes[child.key()].tally, hold);
+        self.nodes[child.key()].incoming.add(&self.rule, hold);
         self.enqueue(child);
     }
 
-    fn count_out(&mut self, edge: EdgeId) {
+    pub(crate) fn count_out(&mut self, edge: EdgeId) {
         let Edge { child, hold, .. } = self.edges[edge.key()];
-        self.rule.remove(&mut self.nodes[child.key()].tally, hold);
+        self.nodes[child.key()].incoming.remove(&self.rule, hold);
         self.enqueue(child);
     }
 
     /// Makes the change in progress final: forgets how to undo it, and what it let go.
     fn conclude(&mut self) {
+        self.log.clear();
         self.scratch.starts.clear();
-        let mut let_go = Vec::new();
-        for undo in self.log.drain(..) {
-            match undo {
-                Undo::Detached { edge, .. } => {
-                    let_go.push(self.edges.remove(edge.key()).child);
-                }
-                Undo::Moved { from, .. } => let_go.push(from),
-                _ => {}
-            }
+        while let Some(edge) = self.scratch.removed.pop() {
+            let child = self.edges.remove(edge.key()).child;
+            self.scratch.left.push(child);
         }
-        self.collect(let_go);
+        self.collect();
     }
 
     /// Lets go of a node that was added, or [kept](Graph::keep), once: a node that nobody holds and
@@ -427,7 +411,8 @@ impl<R: Rule> Graph<R> {
     /// Panics when nobody holds the node.
     pub fn release(&mut self, node: NodeId) -> usize {
         self.node_mut(node).references -= 1;
-        self.collect(vec![node])
+        self.scratch.left.push(node);
+        self.collect()
     }
 
     /// Holds the node once more, so that it stays, whether or not it has a parent, until it is
@@ -436,20 +421,22 @@ impl<R: Rule> Graph<R> {
         self.node_mut(node).references += 1;
     }
 
-    /// Removes those of the nodes that nothing refers to, and what only they referred to.
-    fn collect(&mut self, mut candidates: Vec<NodeId>) -> usize {
+    /// Removes those of the nodes that were left, or released, to which nothing refers any more, and
+    /// what only they referred to.
+    fn collect(&mut self) -> usize {
         let before = self.nodes.len();
-        while let Some(id) = candidates.pop() {
-            let gone = self.nodes.get(id.key()).is_some_and(|node| node.references == 0)
-                && self.parents(id).next().is_none();
+        while let Some(id) = self.scratch.left.pop() {
+            let gone = self
+                .nodes
+                .get(id.key())
+                .is_some_and(|node| node.references == 0 && !node.is_attached());
             if gone {
-                let children: Vec<EdgeId> = self.children(id).collect();
-                for edge in children {
+                while let Some(edge) = self.first_child(id) {
                     self.count_out(edge);
                     self.unlink(edge);
                     let child = self.edges.remove(edge.key()).child;
                     self.scratch.starts.push(child);
-                    candidates.push(child);
+                    self.scratch.left.push(child);
                 }
                 self.forget_node(id);
             }
@@ -463,50 +450,5 @@ impl<R: Rule> Graph<R> {
         self.scratch.starts.clear();
         self.log.clear();
         before - self.nodes.len()
-    }
-
-    /// Takes the change in progress back, last step first.
-    fn roll_back(&mut self) {
-        self.scratch.starts.clear();
-        while let Some(undo) = self.log.pop() {
-            self.undo(undo);
-        }
-        self.forget_visits();
-    }
-
-    fn undo(&mut self, undo: Undo<R::Hold>) {
-        match undo {
-            Undo::Hold { edge, old } => {
-                self.count_out(edge);
-                self.edge_mut(edge).hold = old;
-                self.count_in(edge);
-            }
-            Undo::Row { edge, old } => self.edge_mut(edge).row = old,
-            Undo::Attached { edge } => {
-                self.count_out(edge);
-                self.unlink(edge);
-                self.edges.remove(edge.key());
-            }
-            Undo::Detached { edge, among_parents, among_children } => {
-                self.link(edge, among_parents, among_children);
-                self.count_in(edge);
-            }
-            Undo::Moved { edge, from, among_parents, among_children } => {
-                self.count_out(edge);
-                self.unlink(edge);
-                self.edge_mut(edge).child = from;
-                self.link(edge, among_parents, among_children);
-                self.count_in(edge);
-            }
-            Undo::Node { node, driver, state } => {
-                let node = self.node_mut(node);
-                node.driver = driver;
-                node.state = state;
-            }
-            Undo::Order { node, old } => self.node_mut(node).order = old,
-            Undo::Frozen { edge, old } => self.edge_mut(edge).frozen = old,
-            Undo::BecameStale { node } => self.stale.retain(|&stale| stale != node),
-            Undo::Refreshed { node } => self.stale.push(node),
-        }
     }
 }

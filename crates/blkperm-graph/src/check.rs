@@ -40,9 +40,9 @@ impl<R: Rule> Graph<R> {
             self.rule.add(&mut tally, self.edges[edge.key()].hold);
         }
         let node = &self.nodes[id.key()];
-        let kept = self.rule.sum(&node.tally);
+        let kept = node.incoming.sum(&mut self.rule);
         if self.rule.sum(&tally) != kept || kept != node.sum {
-            return Err("has a tally that is not that of its edges".to_owned());
+            return Err("keeps of its incoming edges what they do not hold".to_owned());
         }
         if node.queued || node.attached == parents.is_empty() {
             return Err("was not visited".to_owned());

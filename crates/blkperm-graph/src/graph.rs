@@ -8,9 +8,10 @@ use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use slab::Slab;
 
-use crate::change::Undo;
+use crate::incoming::Incoming;
 use crate::list::{Links, NO_EDGE};
 use crate::lock::Locks;
+use crate::log::Undo;
 use crate::{Condition, Demand, Driver, Owner, Permissions, Role, Row, RowId, Rows, Rule, State};
 
 macro_rules! id {
@@ -101,28 +102,37 @@ impl<'a> NewNode<'a> {
     }
 }
 
+/// A node, first of all what an update looks at: that is in one line of the cache then.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Node<R: Rule> {
-    pub(crate) tally: R::Tally,
-    /// What [`Rule::sum`] made of `tally` when the node was last visited.
+    pub(crate) incoming: Incoming<R>,
+    /// What the edges in `incoming` demanded together when the node was last visited.
     pub(crate) sum: R::Hold,
+    pub(crate) first_child: u32,
+    pub(crate) first_parent: u32,
+    pub(crate) owner: Option<Owner>,
+    pub(crate) state: State,
+    /// Whether the node waits for its visit.
+    pub(crate) queued: bool,
+    /// Whether there was a parent when the node was last visited.
+    pub(crate) attached: bool,
+    pub(crate) options: Demand,
+    /// How many hold the node besides its parents.
+    pub(crate) references: u16,
+    registered: u32,
     /// The place in the topological order: below that of every node that is a parent.
     pub(crate) order: i64,
-    pub(crate) first_parent: u32,
-    pub(crate) first_child: u32,
     name: Arc<str>,
     pub(crate) driver: &'static Driver,
     pub(crate) length: u64,
-    registered: u32,
-    pub(crate) owner: Option<Owner>,
-    pub(crate) state: State,
-    pub(crate) options: Demand,
-    /// Whether there was a parent when the node was last visited.
-    pub(crate) attached: bool,
-    /// Whether the node waits for its visit.
-    pub(crate) queued: bool,
-    /// How many hold the node besides its parents.
-    pub(crate) references: u16,
+}
+
+impl<R: Rule> Node<R> {
+    /// Whether there is a parent.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.first_parent != NO_EDGE
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -222,7 +232,7 @@ impl<R: Rule> Graph<R> {
         assert!(self.node_by_name(new.name).is_none(), "node names are unique: {}", new.name);
         self.order_bounds.0 -= 1;
         let key = self.nodes.insert(Node {
-            tally: R::Tally::default(),
+            incoming: Incoming::None,
             sum: R::Hold::default(),
             order: self.order_bounds.0,
             first_parent: NO_EDGE,
@@ -468,7 +478,7 @@ impl<R: Rule> Graph<R> {
         child: NodeId,
         name: &str,
         role: Role,
-        row: Row,
+        row: RowId,
     ) -> EdgeId {
         let name = match self.edge_names.get_index_of(name) {
             Some(index) => index,
@@ -480,7 +490,7 @@ impl<R: Rule> Graph<R> {
             among_parents: Links::NONE,
             among_children: Links::NONE,
             hold: R::Hold::default(),
-            row: self.rows.keep(row),
+            row,
             name: u16::try_from(name).expect("edges have few different names"),
             role,
             frozen: false,

@@ -8,7 +8,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::change::Undo;
+use crate::log::Undo;
 use crate::{Graph, NodeId, Parent, Rule};
 
 /// An edge would close a cycle.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use rustc_hash::FxHashSet;
 
-use crate::change::{Change, Undo};
+use crate::change::Change;
+use crate::log::Undo;
 use crate::update::{StateFault, state_fault};
 use crate::why::Step;
 use crate::{Demand, EdgeId, Graph, Holder, NodeId, Parent, Permissions, Rule, Slot};

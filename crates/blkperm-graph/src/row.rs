@@ -1,6 +1,6 @@
 //! Rows of driver tables: what a node demands of one child, given what its parents demand of it.
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
 use crate::{Demand, Permissions, Slot};
@@ -115,13 +115,30 @@ impl Row {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct RowId(u16);
 
-/// Every different row in use, each kept once, with its result for each of the 256 inputs.
+impl RowId {
+    /// The number of [`Row::NOTHING`].
+    pub const NOTHING: RowId = RowId(0);
+}
+
+/// Every different row in use, each kept once, with its result for each of the 256 inputs of a node
+/// without parents, and then of one with parents.
 ///
 /// There are few rows and many edges: an edge keeps two bytes.
-#[derive(Clone, Debug, Default)]
-pub struct Rows(IndexMap<Row, Results, FxBuildHasher>);
+#[derive(Clone, Debug)]
+pub struct Rows {
+    rows: IndexSet<Row, FxBuildHasher>,
+    results: Vec<[Demand; 2 * Demand::COUNT]>,
+}
 
-type Results = Box<[Demand; Demand::COUNT]>;
+/// Only [`Row::NOTHING`] is kept, as [`RowId::NOTHING`].
+impl Default for Rows {
+    fn default() -> Rows {
+        let mut rows = Rows { rows: IndexSet::default(), results: Vec::new() };
+        let nothing = rows.keep(Row::NOTHING);
+        debug_assert_eq!(nothing, RowId::NOTHING);
+        rows
+    }
+}
 
 impl Rows {
     /// The number of `row`, which is kept from now on.
@@ -130,28 +147,24 @@ impl Rows {
     ///
     /// Panics when there are more than 65,536 different rows.
     pub fn keep(&mut self, row: Row) -> RowId {
-        let entry = self.0.entry(row);
-        let id = u16::try_from(entry.index()).expect("drivers have few different rows");
-        entry.or_insert_with(|| {
-            let result = |input| row.evaluate(Demand::from_index(input), false);
-            Box::new(std::array::from_fn(result))
-        });
-        RowId(id)
+        let (index, is_new) = self.rows.insert_full(row);
+        if is_new {
+            let input = |place| Demand::from_index(place % Demand::COUNT);
+            let result = |place| row.evaluate(input(place), place >= Demand::COUNT);
+            self.results.push(std::array::from_fn(result));
+        }
+        RowId(u16::try_from(index).expect("drivers have few different rows"))
     }
 
     /// The row with the number `id`.
     pub fn row(&self, id: RowId) -> &Row {
-        self.kept(id).0
+        self.rows.get_index(usize::from(id.0)).expect("rows are never forgotten")
     }
 
     /// [`Row::evaluate`] for the row with the number `id`, looked up.
+    #[inline]
     pub fn evaluate(&self, id: RowId, input: Demand, attached: bool) -> Demand {
-        let (row, results) = self.kept(id);
-        let output = results[input.index()];
-        if attached { output.union(row.attached) } else { output }
-    }
-
-    fn kept(&self, id: RowId) -> (&Row, &Results) {
-        self.0.get_index(usize::from(id.0)).expect("rows are never forgotten")
+        let place = usize::from(attached) * Demand::COUNT + input.index();
+        self.results[usize::from(id.0)][place]
     }
 }

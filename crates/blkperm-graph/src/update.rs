@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::change::Undo;
 use crate::list::NO_EDGE;
-use crate::{EdgeId, Graph, NodeId, Parent, Permissions, Rule, State};
+use crate::log::Undo;
+use crate::{Demand, EdgeId, Graph, NodeId, Parent, Permissions, Rule, State};
 
-/// Room that updates use again and again.
+/// Room that changes use again and again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch {
     /// Nodes into which an edge has changed and that wait for their place in `queue`.
@@ -16,6 +16,30 @@ pub(crate) struct Scratch {
     queue: BinaryHeap<Reverse<(i64, NodeId)>>,
     /// The nodes from which QEMU would begin this update, in its order.
     pub(crate) starts: Vec<NodeId>,
+    /// The edges that the change has removed; they are in no list any more.
+    pub(crate) removed: Vec<EdgeId>,
+    /// The nodes that edges have left.
+    pub(crate) left: Vec<NodeId>,
+}
+
+/// What an update has found.
+#[derive(Default)]
+struct Found {
+    /// The nodes at fault.
+    faulty: Vec<NodeId>,
+    /// The nodes that lock a file.
+    locking: Vec<NodeId>,
+}
+
+impl Found {
+    #[inline(never)]
+    fn add(&mut self, id: NodeId, in_conflict: bool, state: State, demand: Demand) {
+        if in_conflict || state_fault(state, demand.take()).is_some() {
+            self.faulty.push(id);
+        } else if state.contains(State::LOCKING) {
+            self.locking.push(id);
+        }
+    }
 }
 
 impl<R: Rule> Graph<R> {
@@ -32,18 +56,14 @@ impl<R: Rule> Graph<R> {
     ///
     /// The update goes on below a fault, so that all of them are found.
     pub(crate) fn update(&mut self) -> Vec<NodeId> {
-        let mut faulty = Vec::new();
-        let mut locking = Vec::new();
+        let mut found = Found::default();
         if !self.stale.is_empty() {
             self.enqueue_stale();
         }
         while let Some(id) = self.next_to_visit() {
-            if self.visit(id) {
-                faulty.push(id);
-            } else if self.node(id).state.contains(State::LOCKING) {
-                locking.push(id);
-            }
+            self.visit(id, &mut found);
         }
+        let Found { mut faulty, locking } = found;
         // Two nodes with one file need not be above each other: their locks are compared when both
         // are final.
         faulty.extend(locking.into_iter().filter(|&id| self.lock_fault(id).is_some()));
@@ -73,16 +93,18 @@ impl<R: Rule> Graph<R> {
         }
     }
 
-    /// Brings what the visits of an update that is taken back have left behind up to date.
-    pub(crate) fn forget_visits(&mut self) {
-        while let Some(id) = self.scratch.dirty.pop() {
-            let node = &mut self.nodes[id.key()];
-            node.queued = false;
-            node.sum = self.rule.sum(&node.tally);
-            node.attached = node.first_parent != NO_EDGE;
+    /// Forgets what a change has left to do.
+    pub(crate) fn forget_change(&mut self) {
+        let Graph { nodes, scratch, .. } = self;
+        for id in scratch.dirty.drain(..) {
+            nodes[id.key()].queued = false;
         }
+        scratch.starts.clear();
+        scratch.removed.clear();
+        scratch.left.clear();
     }
 
+    #[inline]
     fn next_to_visit(&mut self) -> Option<NodeId> {
         let Scratch { dirty, queue, .. } = &mut self.scratch;
         if queue.is_empty() && dirty.len() <= 1 {
@@ -94,24 +116,19 @@ impl<R: Rule> Graph<R> {
         queue.pop().map(|Reverse((_, id))| id)
     }
 
-    /// Judges one node, whose incoming edges are final, and passes its sum on; returns whether the
-    /// node is at fault.
-    fn visit(&mut self, id: NodeId) -> bool {
+    /// Judges one node, whose incoming edges are final, and passes its sum on.
+    fn visit(&mut self, id: NodeId, found: &mut Found) {
         let Graph { rule, rows, nodes, edges, log, scratch, stale, .. } = self;
         let node = &mut nodes[id.key()];
         node.queued = false;
-        let attached = node.first_parent != NO_EDGE;
-        let sum = rule.sum(&node.tally);
-        let demand = rule.demand(sum);
-        // Only what is both taken and unshared can be in conflict.
-        let faulty = demand.take().intersects(demand.unshare()) && rule.in_conflict(&node.tally)
-            || state_fault(node.state, demand.take()).is_some();
-        let was_stale = stale.iter().position(|&stale| stale == id);
-        if let Some(place) = was_stale {
-            stale.swap_remove(place);
-            log.push(Undo::Refreshed { node: id });
-        } else if sum == node.sum && attached == node.attached {
-            return faulty;
+        let attached = node.is_attached();
+        let (sum, in_conflict) = node.incoming.judge(rule);
+        if in_conflict || !node.state.is_empty() {
+            found.add(id, in_conflict, node.state, rule.demand(sum));
+        }
+        let was_stale = !stale.is_empty() && refresh(stale, log, id);
+        if sum == node.sum && attached == node.attached && !was_stale {
+            return;
         }
         node.sum = sum;
         node.attached = attached;
@@ -128,15 +145,24 @@ impl<R: Rule> Graph<R> {
             let old = std::mem::replace(&mut edge.hold, hold);
             log.push(Undo::Hold { edge: edge_id, old });
             let child = &mut nodes[edge.child.key()];
-            rule.remove(&mut child.tally, old);
-            rule.add(&mut child.tally, hold);
+            child.incoming.replace(rule, old, hold);
             if !child.queued {
                 child.queued = true;
                 scratch.dirty.push(edge.child);
             }
         }
-        faulty
     }
+}
+
+/// Takes the node from those that are stale, if it is one of them.
+#[inline(never)]
+fn refresh<H>(stale: &mut Vec<NodeId>, log: &mut Vec<Undo<H>>, id: NodeId) -> bool {
+    let place = stale.iter().position(|&stale| stale == id);
+    if let Some(place) = place {
+        stale.swap_remove(place);
+        log.push(Undo::Refreshed { node: id });
+    }
+    place.is_some()
 }
 
 /// Why a node cannot give what its parents take together, whoever they are.

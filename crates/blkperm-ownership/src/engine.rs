@@ -124,11 +124,13 @@ impl<E: Excuse> Claimed<E> {
         joined
     }
 
+    #[cold]
     #[inline(never)]
     fn join_all(&mut self, plain: Hold, marked: &[(Hold, u32)]) -> Hold {
         marked.iter().fold(plain, |sum, &(hold, _)| self.join(sum, hold))
     }
 
+    #[cold]
     #[inline(never)]
     fn pass_marked(&mut self, rows: &Rows, passage: Passage) -> Hold {
         if let Some(&passed) = self.passed.get(&passage) {

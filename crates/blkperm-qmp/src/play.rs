@@ -133,6 +133,11 @@ impl<'a, E: Endpoint + ?Sized> Play<'a, E> {
         Play { endpoint, scenario, lines: scenario.lines.iter() }
     }
 
+    /// The endpoint, for a look at it between two steps.
+    pub fn endpoint(&mut self) -> &mut E {
+        self.endpoint
+    }
+
     fn observe(&mut self, line: usize, command: &Value) -> Result<Step, EndpointError> {
         let mut step = Step::new(line, command.clone());
         match self.gather(&mut step) {

@@ -76,6 +76,9 @@ pub(crate) enum Error {
     /// A number of minutes is none.
     #[error("{0} is no number of minutes")]
     NoTime(f64),
+    /// A picture could not be made.
+    #[error(transparent)]
+    Draw(#[from] crate::draw::DrawError),
     /// The output could not be written.
     #[error("failed to write the output")]
     Output(#[from] io::Error),
@@ -93,6 +96,7 @@ impl Error {
             Error::TooLarge(_) => Some("give a file with one QMP command a line".to_owned()),
             Error::NotUtf8 { .. } => Some("save the file as UTF-8".to_owned()),
             Error::Line(error) => Some(error.help()),
+            Error::Draw(error) => error.help(),
             Error::Qemu(_) | Error::AskQemu { .. } | Error::NotRecorded(_) => {
                 Some("`--qemu off` compares without QEMU, `--qemu live` without a recording".into())
             }

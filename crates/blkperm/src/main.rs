@@ -3,8 +3,10 @@
 mod compare;
 mod cost;
 mod differ;
+mod draw;
 mod error;
 mod explore;
+mod film;
 mod label;
 mod outcome;
 mod output;
@@ -51,6 +53,8 @@ enum Command {
     Compare(compare::Compare),
     /// Plays one scenario to one rule, and shows all that it answers
     Run(run::Run),
+    /// Draws a graph: who takes and unshares what
+    Draw(draw::Draw),
     /// Searches every sequence of commands for what goes wrong
     Explore(explore::Explore),
     /// Measures what an edge costs, with QEMU beside us
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Compare(compare) => compare.run().map_err(Into::into),
         Command::Run(run) => run.run().map_err(Into::into),
+        Command::Draw(draw) => draw.run().map_err(Into::into),
         Command::Explore(explore) => explore.run().map_err(Into::into),
         Command::Cost(cost) => cost.run().map_err(Into::into),
         Command::Differ(differ) => differ.run(),

@@ -1,0 +1,109 @@
+//! How much room texts need.
+//!
+//! All texts are monospaced, so that this can be told without a font; what is not ASCII is fitted
+//! into the room by the picture itself.
+
+use crate::picture::{Accent, Arrow, Kind, Picture, Vertex, VertexId, When};
+use crate::text::{columns, shortened};
+
+/// The size of a vertex's name, in pixels.
+pub(crate) const TITLE_SIZE: f64 = 14.0;
+/// The size of all other text.
+pub(crate) const NOTE_SIZE: f64 = 12.0;
+/// From one line of text to the next.
+pub(crate) const LINE_HEIGHT: f64 = 16.0;
+
+/// How wide a character of a monospaced font is, as part of its size: the widest of the common
+/// ones.
+const ADVANCE: f64 = 0.61;
+
+/// Around the text of a box.
+const PADDING: f64 = 10.0;
+
+/// How wide a text of that size is.
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
+    columns(text) as f64 * ADVANCE * size
+}
+
+/// A line of text and its size.
+pub(crate) type Line = (String, f64);
+
+/// The texts of a vertex from above.
+pub(crate) fn lines(picture: &Picture, vertex: &Vertex) -> Vec<Line> {
+    let mut lines = vec![(shortened(&vertex.name), TITLE_SIZE)];
+    let mut note = |text: String| lines.push((text, NOTE_SIZE));
+    if !vertex.note.is_empty() {
+        note(shortened(&vertex.note));
+    }
+    if let (Kind::Filter, Some(owner)) = (vertex.kind, vertex.owner) {
+        note(shortened(&format!("of {}", picture.owners[owner.0])));
+    }
+    if !vertex.fault.is_empty() {
+        note(vertex.fault.clone());
+    } else if let Some(tag) = tag(vertex.when, vertex.accent) {
+        note(tag.to_owned());
+    }
+    lines
+}
+
+/// A mark in words: not everybody sees colours.
+pub(crate) fn tag(when: When, accent: Accent) -> Option<&'static str> {
+    match (accent, when) {
+        (Accent::Fault, When::After) => Some("refused"),
+        (Accent::Fault, _) => Some("in conflict"),
+        (_, When::After) => Some("new"),
+        (_, When::Before) => Some("goes"),
+        (Accent::Changed, When::Always) => Some("changed"),
+        (Accent::None | Accent::Cause, When::Always) => None,
+    }
+}
+
+/// The width and height of a vertex's box.
+pub(super) fn vertex(picture: &Picture, id: VertexId, is_again: bool) -> (f64, f64) {
+    let vertex = picture.vertex(id);
+    let mut lines = lines(picture, vertex);
+    if is_again {
+        lines = vec![again(vertex)];
+    }
+    let widest = lines.iter().map(|(text, size)| text_width(text, *size)).fold(0.0, f64::max);
+    let ends = match vertex.kind {
+        Kind::Node | Kind::Filter => 0.0,
+        Kind::Backend => 8.0,
+        Kind::Job => 14.0,
+    };
+    let height = lines.len() as f64 * LINE_HEIGHT + PADDING;
+    ((widest + 2.0 * (PADDING + ends)).max(64.0), height)
+}
+
+/// What a box says that is drawn again.
+pub(crate) fn again(vertex: &Vertex) -> Line {
+    (shortened(&vertex.name), NOTE_SIZE)
+}
+
+/// The width and height of an edge's label.
+pub(super) fn label(arrow: &Arrow) -> (f64, f64) {
+    let lines = label_lines(arrow);
+    let widest = lines.iter().map(|text| text_width(text, NOTE_SIZE)).fold(0.0, f64::max);
+    (widest + 8.0, lines.len() as f64 * LINE_HEIGHT + 2.0)
+}
+
+/// The texts of an edge's label from above.
+pub(crate) fn label_lines(arrow: &Arrow) -> Vec<String> {
+    let mut lines = vec![label_name(arrow)];
+    let longer = arrow.before.iter().map(|before| short(before));
+    let longest = longer.chain([short(&arrow.letters)]).max_by_key(String::len);
+    lines.extend(longest.filter(|text| !text.is_empty()));
+    lines.extend(tag(arrow.when, arrow.accent).map(str::to_owned));
+    lines
+}
+
+/// What the parent calls the edge, and whether it is frozen.
+pub(crate) fn label_name(arrow: &Arrow) -> String {
+    let name = shortened(&arrow.name);
+    if arrow.frozen { format!("{name} (frozen)") } else { name }
+}
+
+/// What an edge takes and unshares: `+cw −r`.
+pub(crate) fn short(letters: &[crate::picture::Letter]) -> String {
+    crate::legend::short(crate::picture::demand(letters))
+}

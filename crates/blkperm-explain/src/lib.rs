@@ -10,12 +10,18 @@
 mod ask;
 mod import;
 mod obstacle;
+mod prose;
 mod release;
 mod replies;
+mod shorthand;
 mod trial;
+mod who;
 
 pub use ask::{Address, AskError, ask, gather};
 pub use import::{Built, ImportError, Noted, Survey, Unexplained};
+pub use prose::{deed, derivation, sides};
 pub use release::{Action, Proposal, proposals};
 pub use replies::{Replies, ReplyError};
-pub use trial::{Ending, Fate, Tried, Untried, Way, end, endings};
+pub use shorthand::{CommandSyntaxError, parse_command};
+pub use trial::{Ending, Fate, Tried, Untried, Way, end, endings, run_new_jobs};
+pub use who::{Held, edge_called, holder, who};

@@ -162,6 +162,14 @@ pub(crate) fn run_alone<R: Rule>(monitor: &mut Monitor<R>, job: &str) -> Fate {
     }
 }
 
+/// Lets the jobs go on, one by one, that are not among those with the ids `known`.
+pub fn run_new_jobs<R: Rule>(monitor: &mut Monitor<R>, known: &[String]) -> Fate {
+    let jobs = monitor.layer().jobs().iter().map(|job| job.id().to_owned());
+    let new: Vec<String> = jobs.filter(|id| !known.contains(id)).collect();
+    let fates = new.iter().map(|id| run_alone(monitor, id));
+    fates.into_iter().find(|fate| !fate.is_done()).unwrap_or(Fate::Done)
+}
+
 /// A way in which a job can end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {

@@ -1,5 +1,6 @@
 //! What ends a command early, and how that is shown.
 
+use crate::explain;
 use crate::qemu::How;
 use crate::registry::Combination;
 use crate::source;
@@ -123,7 +124,11 @@ pub(crate) fn is_broken_pipe(error: &(dyn error::Error + 'static)) -> bool {
 ///
 /// The text is styled; `anstream` removes what a stream cannot show.
 pub(crate) fn render(error: &(dyn error::Error + 'static)) -> String {
-    let own = error.downcast_ref::<Error>();
+    let explained = error.downcast_ref::<explain::Error>();
+    let own = match explained {
+        Some(explain::Error::Source(error)) => Some(&**error),
+        _ => error.downcast_ref::<Error>(),
+    };
     let excerpt = match own {
         Some(Error::Line(error)) => Some(Excerpt::of(error)),
         _ => None,
@@ -136,7 +141,8 @@ pub(crate) fn render(error: &(dyn error::Error + 'static)) -> String {
     if let Some(excerpt) = &excerpt {
         group = excerpt.add_to(group);
     }
-    if let Some(help) = own.and_then(Error::help) {
+    let help = own.and_then(Error::help).or(explained.and_then(explain::Error::help));
+    if let Some(help) = help {
         group = group.element(Level::HELP.message(help));
     }
     Renderer::styled().render(&[group])

@@ -5,6 +5,7 @@ mod cost;
 mod differ;
 mod draw;
 mod error;
+mod explain;
 mod explore;
 mod film;
 mod label;
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Run),
     /// Draws a graph: who takes and unshares what
     Draw(draw::Draw),
+    /// Tells who holds what in a QEMU, why, what would happen, and what to do
+    Explain(explain::Explain),
     /// Searches every sequence of commands for what goes wrong
     Explore(explore::Explore),
     /// Measures what an edge costs, with QEMU beside us
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Compare(compare) => compare.run().map_err(Into::into),
         Command::Run(run) => run.run().map_err(Into::into),
         Command::Draw(draw) => draw.run().map_err(Into::into),
+        Command::Explain(explain) => explain.run().map_err(Into::into),
         Command::Explore(explore) => explore.run().map_err(Into::into),
         Command::Cost(cost) => cost.run().map_err(Into::into),
         Command::Differ(differ) => differ.run(),

@@ -42,7 +42,9 @@ impl Survey {
             .graph
             .transact(|change| self.edges.iter().try_for_each(|edge| attach(change, &ids, edge)))?;
         for (node, &id) in self.nodes.iter().zip(&ids.nodes) {
-            if !is_of_monitor(&node.name) && layer.graph.parents(id).next().is_some() {
+            // A job holds its filter as the user holds what he has named.
+            let is_held = is_of_monitor(&node.name) || node.job.is_some();
+            if !is_held && layer.graph.parents(id).next().is_some() {
                 layer.release(id);
             }
         }

@@ -1,0 +1,128 @@
+//! What a rule answers: to the commands that are tried, and to what they lead to.
+
+use blkperm_explain::{Ending, Fate, Proposal, Tried, end, endings, proposals, run_new_jobs};
+use blkperm_graph::{Refusal, Rule};
+use blkperm_qmp::Monitor;
+use serde_json::Value;
+
+use super::subject::Subject;
+use crate::registry::{Combination, WithRule, with_rule};
+
+/// What a rule answers.
+pub(crate) struct Answer {
+    /// The rule.
+    pub(crate) combination: Combination,
+    /// Why the graph as it is could not have come about under the rule, where that is so.
+    pub(crate) impossible: Option<Refusal>,
+    /// What became of each command, up to the first that is not done.
+    pub(crate) tried: Vec<Trial>,
+    /// What the end of each job would lead to after that; nothing where a command is not done.
+    pub(crate) endings: Vec<Foreseen>,
+}
+
+/// A command that was tried.
+pub(crate) struct Trial {
+    /// The request.
+    pub(crate) request: Value,
+    /// What became of it.
+    pub(crate) fate: Fate,
+    /// What would let it pass, where it did not.
+    pub(crate) proposals: Vec<Proposal>,
+}
+
+/// The end of a job in one of its ways.
+pub(crate) struct Foreseen {
+    /// How it ends, and what comes of that.
+    pub(crate) ending: Ending,
+    /// What would let it pass, where it does not.
+    pub(crate) proposals: Vec<Proposal>,
+}
+
+/// The worst that would happen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Worst {
+    /// Nothing is in the way.
+    Nothing,
+    /// Something is refused.
+    Refused,
+    /// QEMU aborts.
+    Aborts,
+}
+
+impl Worst {
+    fn of(fate: &Fate) -> Worst {
+        match fate {
+            Fate::Done => Worst::Nothing,
+            Fate::Refused { .. } | Fate::Fails { .. } | Fate::Stuck { .. } => Worst::Refused,
+            Fate::Aborts(_) => Worst::Aborts,
+        }
+    }
+}
+
+impl Answer {
+    /// What the rule answers.
+    pub(crate) fn of(subject: &Subject, combination: Combination, tried: &[Tried]) -> Answer {
+        with_rule(combination.rule, Question { subject, combination, tried })
+    }
+
+    /// The worst that would happen.
+    pub(crate) fn worst(&self) -> Worst {
+        let tried = self.tried.iter().map(|trial| &trial.fate);
+        let fates = tried.chain(self.endings.iter().map(|foreseen| &foreseen.ending.fate));
+        let worst = fates.map(Worst::of).max().unwrap_or(Worst::Nothing);
+        if self.impossible.is_some() { worst.max(Worst::Refused) } else { worst }
+    }
+}
+
+struct Question<'a> {
+    subject: &'a Subject,
+    combination: Combination,
+    tried: &'a [Tried],
+}
+
+impl WithRule for Question<'_> {
+    type Output = Answer;
+
+    fn run<R>(self, rule: R) -> Answer
+    where
+        R: Rule + Clone + Send + Sync + 'static,
+        R::Hold: Send + Sync,
+        R::Tally: Send + Sync,
+    {
+        let Question { subject, combination, tried } = self;
+        let completion = combination.completion.completion();
+        let mut answer =
+            Answer { combination, impossible: None, tried: Vec::new(), endings: Vec::new() };
+        let mut monitor = match subject.monitor(rule, completion) {
+            Ok(monitor) => monitor,
+            Err(refusal) => return Answer { impossible: Some(refusal), ..answer },
+        };
+        let jobs = monitor.layer().jobs().iter();
+        let known: Vec<String> = jobs.map(|job| job.id().to_owned()).collect();
+        for command in tried {
+            let before = monitor.clone();
+            // Between commands time passes, in which the jobs that were started get on.
+            let play = |fork: &mut Monitor<R>| match run_new_jobs(fork, &known) {
+                Fate::Done => command.play(fork),
+                fate => fate,
+            };
+            let fate = play(&mut monitor);
+            let (request, is_done) = (command.request.clone(), fate.is_done());
+            let proposals = if is_done { Vec::new() } else { proposals(&before, &play) };
+            answer.tried.push(Trial { request, fate, proposals });
+            if !is_done {
+                return answer;
+            }
+        }
+        let foresee = |ending: Ending| {
+            let proposals = if ending.fate.is_done() {
+                Vec::new()
+            } else {
+                proposals(&monitor, &|fork: &mut Monitor<R>| end(fork, &ending.job, ending.way))
+            };
+            Foreseen { ending, proposals }
+        };
+        answer.endings = endings(&monitor).into_iter().map(foresee).collect();
+        answer
+    }
+}

@@ -75,9 +75,9 @@ impl Client {
 
 /// A process that speaks QMP: a block layer and its monitors.
 pub struct Server {
-    engine: Box<dyn Engine>,
+    engine: Box<dyn Engine + Send>,
     at_abort: AtAbort,
-    clock: Box<dyn FnMut() -> Duration>,
+    clock: Box<dyn FnMut() -> Duration + Send>,
     clients: Vec<Client>,
     is_over: bool,
 }
@@ -85,9 +85,9 @@ pub struct Server {
 impl Server {
     /// A server without monitors; `clock` tells the time since the beginning of 1970.
     pub fn new(
-        engine: impl Engine + 'static,
+        engine: impl Engine + Send + 'static,
         at_abort: AtAbort,
-        clock: impl FnMut() -> Duration + 'static,
+        clock: impl FnMut() -> Duration + Send + 'static,
     ) -> Server {
         Server {
             engine: Box::new(engine),

@@ -8,12 +8,12 @@ mod chardev;
 mod command_line;
 mod connection;
 mod error;
-mod main_loop;
 mod object;
 mod options;
 mod outbox;
 mod pid_file;
 mod startup;
+mod turns;
 
 use command_line::{Given, Name};
 use error::ServeError;

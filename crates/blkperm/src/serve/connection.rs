@@ -1,16 +1,18 @@
 //! Connections: threads that read from clients and write to them.
 //!
-//! They know nothing of QMP but where a message ends. One message at a time goes to the main loop,
-//! and the next one only when the client has taken most of what it was told.
+//! They know nothing of QMP but where a message ends. One message at a time takes its turn, and the
+//! next one only when the client has taken most of what it was told.
 
 use super::chardev::{Listener, Socket};
 use super::outbox::Outbox;
+use super::turns::{Over, Turns};
 use blkperm_qmp::json::{self, Reader};
 use blkperm_qmp::server::MonitorId;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Read};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::{SendError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
@@ -26,22 +28,13 @@ pub(super) enum Input {
     Terminated,
 }
 
-/// The main loop is over, and with it the process.
-pub(super) struct Over;
-
-impl From<SendError<Input>> for Over {
-    fn from(_: SendError<Input>) -> Over {
-        Over
-    }
-}
-
-/// How a monitor's threads reach the main loop.
+/// How a monitor's threads reach the server.
 #[derive(Clone)]
 pub(super) struct Wire {
     /// The monitor.
     pub(super) monitor: MonitorId,
-    /// The main loop, which takes one input at a time: a sender waits until it is taken.
-    pub(super) main_loop: SyncSender<Input>,
+    /// The server, and all who are connected to it.
+    pub(super) turns: Arc<Turns>,
 }
 
 impl Wire {
@@ -49,7 +42,7 @@ impl Wire {
     ///
     /// The end of the input ends nothing: what is told goes on to the output.
     pub(super) fn stdio(self) {
-        let outbox = Arc::new(Outbox::new(|| ()));
+        let outbox = Arc::new(Outbox::new(|bytes| write_at_once(io::stdout(), bytes), || ()));
         thread::scope(|scope| {
             scope.spawn(|| outbox.write_to(io::stdout()));
             // Either way nothing more will be read.
@@ -75,16 +68,17 @@ impl Wire {
 
     /// Serves the client at the other end of a socket.
     pub(super) fn serve(&self, socket: &Socket) -> Result<(), Over> {
-        let Ok(clone) = socket.try_clone() else {
+        let Ok(clone) = socket.try_clone().map(Arc::new) else {
             // Too many files are open: to this client it is as if nobody were there.
             return Ok(());
         };
-        let outbox = Arc::new(Outbox::new(move || shut(&clone)));
+        let written = clone.clone();
+        let at_once = move |bytes: &[u8]| write_at_once(&written, bytes);
+        let outbox = Arc::new(Outbox::new(at_once, move || shut(&clone)));
         thread::scope(|scope| {
             scope.spawn(|| outbox.write_to(socket));
             let result = self.converse(socket, &outbox);
-            let told =
-                result.and_then(|()| Ok(self.main_loop.send(Input::Disconnected(self.monitor))?));
+            let told = result.and_then(|()| self.turns.take(Input::Disconnected(self.monitor)));
             outbox.finish();
             told
         })
@@ -93,7 +87,7 @@ impl Wire {
 
     /// Hands on what a client says until it says no more.
     fn converse(&self, mut client: impl Read, outbox: &Arc<Outbox>) -> Result<(), Over> {
-        self.main_loop.send(Input::Connected(self.monitor, outbox.clone()))?;
+        self.turns.take(Input::Connected(self.monitor, outbox.clone()))?;
         let mut reader = Reader::new();
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -106,9 +100,26 @@ impl Wire {
             };
             for item in reader.feed(&buffer[..length]) {
                 outbox.wait_for_room();
-                self.main_loop.send(Input::Said(self.monitor, item))?;
+                self.turns.take(Input::Said(self.monitor, item))?;
             }
         }
+    }
+}
+
+/// As many bytes as whatever is ready to be written to takes without waiting, whatever it is: POSIX's
+/// `PIPE_BUF`, on Linux.
+const AT_ONCE: usize = 4096;
+
+/// Writes the bytes if that does not wait; gives how many were written.
+fn write_at_once(client: impl AsFd, bytes: &[u8]) -> usize {
+    let mut clients = [PollFd::new(&client, PollFlags::OUT)];
+    let is_ready = matches!(poll(&mut clients, Some(&Timespec::default())), Ok(1))
+        && clients[0].revents() == PollFlags::OUT;
+    // What fails here fails again where it is written for good.
+    if is_ready {
+        rustix::io::write(&client, &bytes[..bytes.len().min(AT_ONCE)]).unwrap_or_default()
+    } else {
+        0
     }
 }
 

@@ -11,13 +11,17 @@ const ROOM: usize = 1 << 20;
 /// cause.
 const PATIENCE: usize = 64 << 20;
 
-/// Bytes on their way to one client: the main loop adds to them, a thread of their own writes them,
-/// and the thread that reads the client's commands waits while they are many.
+/// Bytes on their way to one client: what the client does not take at once, a thread of their own
+/// writes, and the thread that reads the client's commands waits while they are many.
 pub(super) struct Outbox {
     state: Mutex<State>,
     changed: Condvar,
+    at_once: Box<AtOnce>,
     hang_up: Box<dyn Fn() + Send + Sync>,
 }
+
+/// Writes what the client takes without waiting, and gives how many bytes that are.
+type AtOnce = dyn Fn(&[u8]) -> usize + Send + Sync;
 
 #[derive(Default)]
 struct State {
@@ -37,16 +41,31 @@ impl State {
 }
 
 impl Outbox {
-    /// An empty outbox; `hang_up` ends the connection.
-    pub(super) fn new(hang_up: impl Fn() + Send + Sync + 'static) -> Outbox {
-        Outbox { state: Mutex::default(), changed: Condvar::new(), hang_up: Box::new(hang_up) }
+    /// An empty outbox; `at_once` writes what the client takes without waiting and gives how many
+    /// bytes that are, `hang_up` ends the connection.
+    pub(super) fn new(
+        at_once: impl Fn(&[u8]) -> usize + Send + Sync + 'static,
+        hang_up: impl Fn() + Send + Sync + 'static,
+    ) -> Outbox {
+        Outbox {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            at_once: Box::new(at_once),
+            hang_up: Box::new(hang_up),
+        }
     }
 
     /// Sends bytes, without waiting.
-    pub(super) fn push(&self, bytes: &[u8]) {
+    pub(super) fn push(&self, mut bytes: &[u8]) {
         let mut state = self.lock();
         if state.is_dead || bytes.is_empty() {
             return;
+        }
+        if state.backlog() == 0 {
+            bytes = &bytes[(self.at_once)(bytes)..];
+            if bytes.is_empty() {
+                return;
+            }
         }
         if state.backlog() > PATIENCE {
             state.is_dead = true;
@@ -136,7 +155,7 @@ mod tests {
 
     #[test]
     fn all_is_written_before_the_end() {
-        let outbox = Outbox::new(|| ());
+        let outbox = Outbox::new(|_| 0, || ());
         outbox.push(b"a");
         outbox.push(b"b");
         outbox.finish();
@@ -146,12 +165,34 @@ mod tests {
     }
 
     #[test]
+    fn nothing_overtakes_what_waits() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let taken = written.clone();
+        let outbox = Outbox::new(
+            move |bytes| {
+                let mut written = taken.lock().unwrap();
+                written.extend(bytes.first());
+                1.min(bytes.len())
+            },
+            || (),
+        );
+        outbox.push(b"a");
+        outbox.push(b"bcd");
+        outbox.push(b"e");
+        outbox.finish();
+        let mut rest = Vec::new();
+        outbox.write_to(&mut rest);
+        assert_eq!(
+            (written.lock().unwrap().as_slice(), rest.as_slice()),
+            (&b"ab"[..], &b"cde"[..])
+        );
+    }
+
+    #[test]
     fn who_does_not_read_is_hung_up_on() {
         let hung_up = Arc::new(AtomicBool::new(false));
-        let outbox = Outbox::new({
-            let hung_up = hung_up.clone();
-            move || hung_up.store(true, Ordering::Relaxed)
-        });
+        let flag = hung_up.clone();
+        let outbox = Outbox::new(|_| 0, move || flag.store(true, Ordering::Relaxed));
         outbox.push(&vec![0; PATIENCE + 1]);
         assert!(!hung_up.load(Ordering::Relaxed), "one reply may be as large as it is");
         outbox.push(b"x");
@@ -163,7 +204,7 @@ mod tests {
     #[test]
     fn a_writer_that_fails_lets_nobody_wait() {
         let (permits, client) = channel();
-        let outbox = Arc::new(Outbox::new(|| ()));
+        let outbox = Arc::new(Outbox::new(|_| 0, || ()));
         outbox.push(&vec![0; ROOM + 1]);
         let writer = std::thread::spawn({
             let outbox = outbox.clone();

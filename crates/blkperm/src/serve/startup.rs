@@ -3,10 +3,10 @@
 use super::chardev::{self, Backend, Chardev, Listener};
 use super::command_line::{Given, Name};
 use super::error::{OptionFault, ServeError, die, report};
-use super::main_loop::{self, MainLoop};
 use super::object;
 use super::options::{MonitorMode, MonitorOptions, Written};
 use super::pid_file::PidFile;
+use super::turns::Turns;
 use crate::registry::{CompletionName, RuleName, WithRule, with_rule};
 use blkperm_graph::Rule;
 use blkperm_jobs::Completion;
@@ -15,7 +15,6 @@ use blkperm_qmp::image::Directory;
 use blkperm_qmp::server::{AtAbort, Layout, MonitorId, Server};
 use blkperm_qmp::{Command, Monitor};
 use clap::ValueEnum;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -115,9 +114,7 @@ impl Startup {
     /// Serves until told to end.
     pub(super) fn serve(self) -> Result<ExitCode, ServeError> {
         let pid_file = self.pid_file.as_deref().map(PidFile::create).transpose()?;
-        let inputs = main_loop::start_threads(self.monitors)?;
-        let main_loop = MainLoop { server: self.server, pid_file, clients: HashMap::new() };
-        let code = main_loop.run(&inputs);
+        let code = Turns::serve(self.server, self.monitors, pid_file)?;
         for socket in self.sockets {
             // Somebody may have removed it already.
             let _ = std::fs::remove_file(socket);

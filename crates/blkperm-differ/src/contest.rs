@@ -107,7 +107,8 @@ fn without_images(transcript: &mut Transcript) {
 }
 
 fn before_jobs(transcript: &Transcript) -> Transcript {
-    const STARTS: [&str; 2] = ["block-commit", "blockdev-mirror"];
+    const STARTS: [&str; 4] =
+        ["block-commit", "block-stream", "blockdev-backup", "blockdev-mirror"];
     let steps = transcript.steps.iter().take_while(|step| !STARTS.contains(&step.command_name()));
     Transcript { steps: steps.cloned().collect() }
 }

@@ -31,6 +31,8 @@ pub(crate) const RECIPES: &[(u32, Recipe)] = &[
     (1, export::stop_server),
     (12, job::mirror),
     (16, job::commit),
+    (14, job::stream),
+    (12, job::backup),
     (36, job::verb),
     (1, job::verb_of_nobody),
     (2, query::any),

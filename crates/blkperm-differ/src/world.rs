@@ -1,5 +1,7 @@
 //! What an endpoint shows of its graph, for whoever wants to choose a command that makes sense.
 
+use std::collections::HashMap;
+
 use blkperm_qmp::play::{Endpoint, Stop};
 use blkperm_qmp::transcript::{Job, NodeType, Reply};
 use serde_json::{Value, json};
@@ -47,6 +49,8 @@ pub(crate) struct World {
     /// The files that are open, by whatever node.
     pub(crate) files: Vec<String>,
     links: Vec<Link>,
+    /// The drivers of all nodes.
+    drivers: HashMap<String, String>,
 }
 
 impl World {
@@ -78,6 +82,10 @@ impl World {
             }
         };
         let of_files = |detail: &&Value| detail["drv"] == "file";
+        // QEMU crashes when it is asked for more than the filter that a stream leaves without a child.
+        let is_left = |node: &Node| node.driver == "copy-on-read" && node.children.is_empty();
+        let drivers =
+            items(&details).iter().map(|it| (text(it, "node-name"), text(it, "drv"))).collect();
         let links = graph.edges.iter().map(|edge| Link {
             parent: edge.parent.name.clone(),
             child: edge.child.clone(),
@@ -90,7 +98,9 @@ impl World {
                 .iter()
                 .filter(|detail| addressable(&text(detail, "node-name")))
                 .map(node)
+                .filter(|node| !is_left(node))
                 .collect(),
+            drivers,
             jobs: endpoint.jobs()?,
             exports: items(&exports).iter().map(|export| text(export, "id")).collect(),
             files: items(&details).iter().filter(of_files).map(|node| text(node, "file")).collect(),
@@ -118,6 +128,26 @@ impl World {
             |id: &str| self.jobs.iter().any(|job| job.id == id && job.status == "pending");
         let mut jobs = self.links.iter().filter(|link| link.is_source && is_pending(&link.parent));
         jobs.any(|link| below.contains(&link.child.as_str()))
+    }
+
+    /// Whether a job's filter is above a node that lies below this one.
+    ///
+    /// QEMU crashes when the filter goes after all others are gone that hold the node.
+    pub(crate) fn is_above_filtered(&self, node: &str) -> bool {
+        const FILTERS: [&str; 2] = ["copy-on-read", "copy-before-write"];
+        let mut below = vec![node];
+        let mut done = 0;
+        while let Some(&parent) = below.get(done) {
+            let links = self.links.iter().filter(|link| !link.is_job && link.parent == parent);
+            below.extend(links.map(|link| link.child.as_str()));
+            done += 1;
+        }
+        let is_filter = |name: &str| {
+            let driver = self.drivers.get(name);
+            driver.is_some_and(|driver| FILTERS.contains(&driver.as_str()))
+        };
+        let mut links = self.links.iter().filter(|link| !link.is_job && is_filter(&link.parent));
+        !self.jobs.is_empty() && links.any(|link| below[1..].contains(&link.child.as_str()))
     }
 
     /// The node and those below it that have a name, over backing and filter edges.

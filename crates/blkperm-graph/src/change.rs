@@ -29,15 +29,23 @@ impl<R: Rule> Graph<R> {
     ///
     /// # Errors
     ///
-    /// What `build` returns, or the refusal of the final state; the graph is then as before.
+    /// What `build` returns, or the refusal of the final state; the graph is then as before, but that
+    /// (QEMU's quirk) edges that were moved, or removed, are now the newest of their nodes.
     pub fn transact<T>(
         &mut self,
         build: impl FnOnce(&mut Change<'_, R>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut change = self.change();
-        let value = build(&mut change)?;
-        change.commit().map_err(|refused| refused.refusal())?;
-        Ok(value)
+        match build(&mut change) {
+            Ok(value) => match change.commit() {
+                Ok(()) => Ok(value),
+                Err(refused) => Err(refused.give_up()),
+            },
+            Err(refusal) => {
+                change.give_up();
+                Err(refusal)
+            }
+        }
     }
 }
 
@@ -319,6 +327,24 @@ impl<'g, R: Rule> Change<'g, R> {
             return Err(Refusal::InactiveNode { permissions: demand.take() });
         }
         Ok(())
+    }
+
+    /// Takes the change back as QEMU does, which puts each edge back as the newest.
+    ///
+    /// Source: `bdrv_replace_child_abort` in `block.c`, QEMU 10.0.
+    pub(crate) fn give_up(self) {
+        let of = |undo: &Undo<R::Hold>| match *undo {
+            Undo::Unlinked { edge, .. } => Some(edge),
+            _ => None,
+        };
+        let unlinked: Vec<EdgeId> = self.graph.log.iter().rev().filter_map(of).collect();
+        self.graph.roll_back();
+        for edge in unlinked {
+            if self.graph.edges.contains(edge.key()) {
+                self.graph.unlink(edge);
+                self.graph.link(edge, Place::FIRST);
+            }
+        }
     }
 
     /// Judges the change and takes it back, whatever the verdict, which is whether it would be

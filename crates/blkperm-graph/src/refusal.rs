@@ -182,6 +182,17 @@ impl<R: Rule> Refused<'_, R> {
     ///
     /// Takes time with the number of edges into the nodes at fault.
     pub fn refusal(mut self) -> Refusal {
+        self.judge()
+    }
+
+    /// The same; the change is taken back as QEMU does: see [`Graph::transact`].
+    pub(crate) fn give_up(mut self) -> Refusal {
+        let refusal = self.judge();
+        self.change.give_up();
+        refusal
+    }
+
+    fn judge(&mut self) -> Refusal {
         let graph = self.change.graph_mut();
         if self.faulty.len() > 1 {
             let order = graph.reporting_order();

@@ -62,6 +62,9 @@ pub enum Denied {
         /// The name of the node with the chain.
         top: String,
     },
+    /// The option of that name keeps a node from being reopened.
+    #[error("option '{0}' cannot be changed")]
+    CannotChangeOption(&'static str),
     /// The filter of a job could not be opened.
     #[error("the job's filter could not be opened: {0}")]
     FilterNotCreated(#[source] Box<Denied>),

@@ -48,6 +48,8 @@ pub(crate) struct Step<R: Rule> {
     pause: Pause,
     /// The nodes that are drained meanwhile, and from one step to the next with the same nodes.
     section: Vec<NodeId>,
+    /// Whether the nodes go on for a moment before the step.
+    is_apart: bool,
     action: Action<R>,
 }
 
@@ -57,12 +59,17 @@ impl<R: Rule> Step<R> {
         pause: Pause,
         action: impl Fn(&mut Change<'_, R>) -> Result<(), Refusal> + 'static,
     ) -> Step<R> {
-        Step { if_refused, pause, section: Vec::new(), action: Box::new(action) }
+        Step { if_refused, pause, section: Vec::new(), is_apart: false, action: Box::new(action) }
     }
 
     /// The step with another meaning of its refusal.
     pub(crate) fn or(self, if_refused: IfRefused) -> Step<R> {
         Step { if_refused, ..self }
+    }
+
+    /// The step with its nodes drained anew, even if they are so for the step before it.
+    pub(crate) fn apart(self) -> Step<R> {
+        Step { is_apart: true, ..self }
     }
 
     /// The step with these nodes drained.
@@ -97,7 +104,8 @@ impl<R: Rule> BlockLayer<R> {
 
     fn carry_out_stepwise(&mut self, steps: &[Step<R>]) -> Result<Exit, Abort> {
         let mut exit = Exit::Done;
-        for section in steps.chunk_by(|one, next| one.section == next.section) {
+        let goes_on = |one: &Step<R>, next: &Step<R>| one.section == next.section && !next.is_apart;
+        for section in steps.chunk_by(goes_on) {
             // A process that ends within the section does not get to its end.
             let drained = self.begin_drain(&section[0].section);
             section.iter().try_for_each(|step| self.carry_out_one(step, &mut exit))?;

@@ -164,6 +164,7 @@ impl<R: Rule> BlockLayer<R> {
         let opened = match open(self, filter) {
             Ok(opened) => opened,
             Err(denied) => {
+                self.drain_all();
                 self.release(filter);
                 return Err(not_created(denied));
             }

@@ -54,21 +54,39 @@ impl<R: Rule> BlockLayer<R> {
         }
         let nodes = self.followers.of(&self.graph, node);
         self.drained(&nodes, |layer| {
+            layer.require_changeable(&nodes, read_only)?;
             layer.drain_all();
             layer.graph.transact(|change| {
                 set_all(change, &nodes, read_only);
                 Ok(())
-            })
+            })?;
+            Ok::<(), Denied>(())
         })?;
         // From now on this is the node's own option.
         self.followers.0.remove(&node);
         Ok(())
     }
 
+    /// Requires that the nodes can become read-only or read-write, whoever uses them.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::CannotChangeOption`]: what is force-shared stays read-only.
+    fn require_changeable(&self, nodes: &[NodeId], read_only: bool) -> Result<(), Denied> {
+        let is_shared = |&node: &NodeId| self.graph.state(node).contains(State::FORCE_SHARE);
+        if read_only || !nodes.iter().any(is_shared) {
+            return Ok(());
+        }
+        Err(Denied::CannotChangeOption("force-share"))
+    }
+
     /// The step that does so where it can be done.
     pub(crate) fn reopen(&self, node: NodeId, read_only: bool) -> Step<R> {
         let nodes = self.followers.of(&self.graph, node);
         let section = nodes.clone();
+        if self.require_changeable(&nodes, read_only).is_err() {
+            return Step::new(IfRefused::Ignore, Pause::None, |_| Ok(())).within(&section);
+        }
         let reopen = Step::new(IfRefused::Ignore, Pause::Change, move |change| {
             set_all(change, &nodes, read_only);
             Ok(())

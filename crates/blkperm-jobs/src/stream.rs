@@ -189,15 +189,19 @@ pub(crate) fn completing_steps<R: Rule>(
     let graph = &layer.graph;
     let mut steps = filter_steps(layer, job, stream);
     let overlay = graph.skip_filters(stream.device);
-    if let Some(old) = graph.backing_edge(overlay) {
-        let base = stream.base(graph);
-        let not_permitted = IfRefused::FailJob(JobError::NotPermitted);
-        let stepwise = layer.completion == Completion::Stepwise;
-        let relink = Step::new(not_permitted, Pause::Change, move |change| {
-            set_backing(change, overlay, base, stepwise)
-        });
-        steps.push(relink.within(&[overlay, graph.child_of(old)]));
-    }
+    let not_permitted = IfRefused::FailJob(JobError::NotPermitted);
+    steps.push(match graph.backing_edge(overlay) {
+        Some(old) => {
+            let base = stream.base(graph);
+            let stepwise = layer.completion == Completion::Stepwise;
+            let relink = Step::new(not_permitted, Pause::Change, move |change| {
+                set_backing(change, overlay, base, stepwise)
+            });
+            relink.within(&[overlay, graph.child_of(old)])
+        }
+        // Drained all the same.
+        None => Step::new(not_permitted, Pause::None, |_| Ok(())).within(&[overlay]).apart(),
+    });
     steps.extend(cleaning_steps(layer, job, stream));
     steps
 }
@@ -289,14 +293,18 @@ impl Stream {
         graph.length(self.device)
     }
 
-    /// What is copied into the device.
+    /// What is copied into the device: nothing where even its backing file ends before.
     ///
     /// Source: `stream_run` in `block/stream.c`, QEMU 10.0.
     pub(crate) fn copied<R: Rule>(&self, layer: &BlockLayer<R>) -> Extents {
-        if self.len(&layer.graph) == 0 {
-            return Extents::default();
+        let graph = &layer.graph;
+        let image = graph.skip_filters(self.device);
+        match graph.backing_edge(image) {
+            Some(edge) if image != self.base_overlay => {
+                layer.allocated(graph.child_of(edge), Some(self.base_overlay))
+            }
+            _ => Extents::default(),
         }
-        layer.allocated(self.device, Some(self.base_overlay))
     }
 
     /// What the device's image is told when the job completes, if it had a backing file.

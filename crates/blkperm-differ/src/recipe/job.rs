@@ -19,10 +19,7 @@ pub(super) fn mirror(scene: &mut Scene) -> Option<Value> {
     let mut mirror =
         start(scene).with("device", device.clone()).with("target", target).with("sync", sync);
     if scene.dice.chance(12) {
-        let below: Vec<String> = match scene.world.node(&device) {
-            Some(node) => scene.world.chain(node).iter().map(|node| node.name.clone()).collect(),
-            None => Vec::new(),
-        };
+        let below = chain(scene, &device);
         let replaced = scene.dice.pick(&below).filter(|_| scene.dice.chance(70));
         mirror = mirror.with_some("replaces", replaced.or_else(|| scene.node(|_| true)));
     }
@@ -49,10 +46,7 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
         return None;
     }
     let mut commit = start(scene).with("device", device.clone());
-    let chain: Vec<String> = match scene.world.node(&device) {
-        Some(node) => scene.world.chain(node).iter().map(|node| node.name.clone()).collect(),
-        None => Vec::new(),
-    };
+    let chain = chain(scene, &device);
     let mut from = 0;
     if scene.dice.chance(60) {
         let top = scene.dice.pick(&chain)?;
@@ -80,6 +74,89 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
         commit = commit.with("backing-file", "elsewhere.qcow2");
     }
     Some(commit.of("block-commit"))
+}
+
+/// A stream into anything that has a backing file, mostly.
+pub(super) fn stream(scene: &mut Scene) -> Option<Value> {
+    let device = scene.node(|node| node.backing().is_some() || node.driver == "blkdebug")?;
+    if scene.world.is_above_pending(&device) {
+        return None;
+    }
+    let chain = chain(scene, &device);
+    let below = &chain[1.min(chain.len())..];
+    let mut stream = start(scene).with("device", device.clone());
+    match scene.dice.below(20) {
+        0..=8 => {
+            let base = match scene.dice.chance(90) {
+                true => scene.dice.pick(below),
+                false => scene.node(|_| true),
+            };
+            stream = stream.with_some("base-node", base);
+        }
+        9..=13 => {
+            let bottom = match scene.dice.chance(90) {
+                true => scene.dice.pick(&chain),
+                false => scene.node(|_| true),
+            };
+            stream = stream.with_some("bottom", bottom);
+        }
+        // What a node with another backing file than its image names is called depends on when QEMU
+        // has looked last.
+        14 if scene.by_header.contains(&device) => {
+            let files: Vec<String> =
+                scene.images.iter().map(|image| image.filename.clone()).collect();
+            stream = stream.with_some("base", scene.dice.pick(&files));
+        }
+        _ => {}
+    }
+    let dice = &mut scene.dice;
+    if dice.chance(4) {
+        stream = stream.with("backing-file", "elsewhere.qcow2");
+    }
+    if dice.chance(3) {
+        stream = stream.with("backing-mask-protocol", true);
+    }
+    if dice.chance(3) {
+        stream = stream.with("on-error", dice.weighted(&[(1, "report"), (1, "stop")]));
+    }
+    Some(stream.of("block-stream"))
+}
+
+/// A backup of anything to anything, mostly to what nobody uses.
+pub(super) fn backup(scene: &mut Scene) -> Option<Value> {
+    let device = scene.node(|node| node.driver != "file")?;
+    let unused = scene.dice.chance(80);
+    let target = scene
+        .node(|node| node.name != device && !(unused && (node.has_parent || node.has_backend)))?;
+    if [&device, &target].into_iter().any(|node| scene.world.is_above_pending(node)) {
+        return None;
+    }
+    const SYNC: &[(u32, &str)] = &[(10, "none"), (8, "full"), (6, "top"), (1, "bitmap")];
+    let sync = scene.dice.weighted(SYNC);
+    let mut backup = start(scene).with("device", device).with("target", target).with("sync", sync);
+    let dice = &mut scene.dice;
+    if dice.chance(8) {
+        backup = backup.with("discard-source", dice.chance(80));
+    }
+    if dice.chance(5) {
+        backup = backup.with("compress", dice.chance(80));
+    }
+    if dice.chance(4) {
+        let (member, value) = dice.weighted(&[
+            (2, ("min-cluster-size", 1 << 17)),
+            (1, ("min-cluster-size", 3)),
+            (1, ("max-chunk", 1)),
+            (1, ("max-workers", 0)),
+        ]);
+        backup = backup.with("x-perf", json!({member: value}));
+    }
+    Some(backup.of("blockdev-backup"))
+}
+
+/// The names of the nodes of a chain, from the top down.
+fn chain(scene: &Scene, top: &str) -> Vec<String> {
+    let Some(node) = scene.world.node(top) else { return Vec::new() };
+    scene.world.chain(node).iter().map(|node| node.name.clone()).collect()
 }
 
 /// What every job is given.

@@ -131,5 +131,8 @@ pub(super) fn delete(scene: &mut Scene) -> Option<Value> {
         return None;
     }
     let name = scene.node(unused)?;
+    if scene.world.is_above_filtered(&name) {
+        return None;
+    }
     Some(json!({"execute": "blockdev-del", "arguments": {"node-name": name}}))
 }

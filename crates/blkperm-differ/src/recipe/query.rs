@@ -12,5 +12,10 @@ pub(super) fn any(scene: &mut Scene) -> Option<Value> {
         "query-jobs",
         "query-named-block-nodes",
     ];
-    scene.dice.pick(QUERIES).map(|query| json!({"execute": query}))
+    // The query crashes QEMU while a stream that is over keeps its filter, which has no child.
+    let lingers =
+        scene.world.jobs.iter().any(|it| it.r#type == "stream" && it.status == "concluded");
+    let query = scene.dice.pick(QUERIES)?;
+    let crashes = lingers && query == "query-named-block-nodes";
+    (!crashes).then(|| json!({"execute": query}))
 }

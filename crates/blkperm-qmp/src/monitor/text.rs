@@ -29,6 +29,7 @@ fn text(denied: &Denied) -> String {
         Denied::NotBelow { node, top } => {
             format!("'{node}' is not in the backing chain of '{top}'")
         }
+        Denied::CannotChangeOption(option) => format!("Cannot change the option '{option}'"),
         Denied::FilterNotCreated(why) => format!("Could not create node: {}", text(why)),
         Denied::FilterNotInserted(why) => format!("Could not replace node: {}", refused(why)),
         Denied::FrozenLink { edge, parent, child } => {

@@ -93,8 +93,11 @@ impl<R: Rule> Monitor<R> {
     ///
     /// Source: `bdrv_supports_compressed_writes` in `block.c`, QEMU 10.0.
     fn compresses(&self, node: NodeId) -> bool {
+        const DRIVERS: &[&str] = &["copy-on-read", "qcow", "qcow2", "throttle", "vmdk"];
         let graph = &self.layer.graph;
-        matches!(graph.driver(graph.skip_filters(node)).name, "qcow" | "qcow2" | "vmdk")
+        let filtered = |&node: &NodeId| graph.filtered_edge(node).map(|edge| graph.child_of(edge));
+        let mut nodes = std::iter::successors(Some(node), filtered);
+        nodes.all(|node| DRIVERS.contains(&graph.driver(node).name))
     }
 }
 

@@ -6,6 +6,7 @@ pub mod flawed;
 pub mod law;
 pub mod operation;
 pub mod paths;
+pub mod session;
 pub mod site;
 pub mod slow;
 pub mod snapshot;

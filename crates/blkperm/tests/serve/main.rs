@@ -6,4 +6,5 @@ mod bad_input;
 mod clients;
 mod ends;
 mod process;
+mod python;
 mod sessions;

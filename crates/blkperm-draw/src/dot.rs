@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::layout::{label_name, lines, short, tag};
+use crate::layout::{label_lines, lines, tag};
 use crate::picture::{Accent, Arrow, Kind, Picture, Vertex, VertexId, When};
 use crate::text::cleaned;
 
@@ -34,10 +34,9 @@ pub fn document(picture: &Picture, title: &str) -> String {
 }
 
 fn label(arrow: &Arrow) -> String {
-    let demand = short(&arrow.letters);
-    let tag = tag(arrow.when, arrow.accent).unwrap_or_default();
-    let lines = [label_name(arrow), demand, tag.to_owned()];
-    lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    let lines = label_lines(arrow).into_iter().map(|line| line.now);
+    let tag = tag(arrow.when, arrow.accent).map(str::to_owned);
+    lines.chain(tag).collect::<Vec<_>>().join("\n")
 }
 
 /// Colours that can be told apart and read on white, in the order of the owners.

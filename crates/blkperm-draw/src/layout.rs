@@ -8,7 +8,7 @@ mod pack;
 mod pieces;
 mod route;
 
-pub(crate) use measure::{LINE_HEIGHT, NOTE_SIZE, label_name, lines, short, tag, text_width};
+pub(crate) use measure::{LINE_HEIGHT, NOTE_SIZE, label_lines, lines, tag, text_width};
 
 use dagre::graph::{Graph, GraphOptions};
 use dagre::layout::types::LabelPos;

@@ -9,14 +9,17 @@ pub(crate) const TAKES: char = '+';
 /// In front of what is unshared: a minus sign.
 pub(crate) const UNSHARES: char = '\u{2212}';
 
+/// What stands for a demand of nothing.
+pub(crate) const NOTHING: &str = "nothing";
+
 /// The letter of each permission, as in a listing: `c`, `w`, `u`, `r`.
 pub(crate) fn letter(slot: Slot) -> char {
     let columns = slot.permission().to_string();
     columns.chars().find(|&c| c != '-').unwrap_or('-')
 }
 
-/// A demand in short, `+cw −r`: what is taken behind a plus, what is unshared behind a minus. Empty
-/// when nothing is demanded.
+/// A demand in short, `+cw −r`: what is taken behind a plus, what is unshared behind a minus;
+/// `nothing` when that is so.
 pub(crate) fn short(demand: Demand) -> String {
     let side = |sign: char, takes: bool| {
         let letters: String =
@@ -25,7 +28,7 @@ pub(crate) fn short(demand: Demand) -> String {
     };
     let sides: Vec<String> =
         [side(TAKES, true), side(UNSHARES, false)].into_iter().flatten().collect();
-    sides.join(" ")
+    if sides.is_empty() { NOTHING.to_owned() } else { sides.join(" ") }
 }
 
 /// A demand in words: `takes write, unshares write and resize`.
@@ -83,7 +86,7 @@ pub(crate) fn legend(picture: &Picture) -> Vec<(Sign, String)> {
         legend.push((Sign::Owner(owner.0), format!("{} and its claims", picture.owners[owner.0])));
     }
     let through = |letters: &crate::picture::Letter| !letters.through.is_empty();
-    if picture.arrows.iter().any(|arrow| arrow.letters.iter().any(through)) {
+    if picture.arrows.iter().any(|arrow| arrow.held.letters.iter().any(through)) {
         legend.push((
             Sign::Text("underlined"),
             "a claim that came through a job's filter".to_owned(),
@@ -97,7 +100,7 @@ pub(crate) fn legend(picture: &Picture) -> Vec<(Sign, String)> {
         (Accent::Cause, When::Always, "where that comes from"),
         (Accent::None, When::After, "new"),
         (Accent::None, When::Before, "goes"),
-        (Accent::Changed, When::Always, "takes or unshares something else than before"),
+        (Accent::Changed, When::Always, "not as before"),
     ];
     for (accent, when, meaning) in MARKS {
         let shown = match accent {
@@ -118,7 +121,7 @@ mod tests {
     #[test]
     fn a_demand_is_told_in_short_and_in_words() {
         let cases = [
-            (Demand::NONE, "", "demands nothing"),
+            (Demand::NONE, "nothing", "demands nothing"),
             (Demand::taking(Permissions::WRITE), "+w", "takes write"),
             (Demand::unsharing(Permissions::CONSISTENT_READ), "−c", "unshares consistent-read"),
             (

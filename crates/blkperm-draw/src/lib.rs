@@ -2,7 +2,8 @@
 //!
 //! A [`Picture`] is plain data, made from a [`Graph`](blkperm_graph::Graph) under any rule. It can
 //! show what a [`Refusal`](blkperm_graph::Refusal) is about ([`Picture::show_refusal`]) and in what
-//! two graphs differ ([`Picture::between`]). [`svg`] and [`dot`] write it.
+//! two graphs differ ([`Picture::between`]). [`svg`] and [`dot`] write it; [`page`] puts many of them
+//! into one page.
 //!
 //! # Example
 //!
@@ -25,8 +26,9 @@
 pub mod dot;
 mod layout;
 mod legend;
+pub mod page;
 mod picture;
 pub mod svg;
 mod text;
 
-pub use picture::{Accent, Arrow, Kind, Letter, OwnerId, Picture, Vertex, VertexId, When};
+pub use picture::{Accent, Arrow, Held, Kind, Letter, OwnerId, Picture, Vertex, VertexId, When};

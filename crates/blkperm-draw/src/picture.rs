@@ -3,6 +3,7 @@
 mod around;
 mod difference;
 mod refusal;
+mod words;
 
 use blkperm_graph::{
     Claim, Demand, EdgeId, Graph, Holder, NodeId, Owner, Parent, RootId, Rule, Slot, State,
@@ -87,6 +88,15 @@ pub struct Letter {
     pub through: Vec<OwnerId>,
 }
 
+/// What an edge has.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Held {
+    /// What it takes and unshares, in the order of the slots.
+    pub letters: Vec<Letter>,
+    /// Whether it can be neither moved nor removed, because a job relies on it.
+    pub frozen: bool,
+}
+
 /// An edge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Arrow {
@@ -96,14 +106,12 @@ pub struct Arrow {
     pub child: VertexId,
     /// What the parent calls it.
     pub name: String,
-    /// What it takes and unshares, in the order of the slots.
-    pub letters: Vec<Letter>,
-    /// What it took and unshared before, where that is another.
-    pub before: Option<Vec<Letter>>,
+    /// What it has.
+    pub held: Held,
+    /// What it had before, where that is something else.
+    pub before: Option<Held>,
     /// Whose it is, if it is a job's.
     pub owner: Option<OwnerId>,
-    /// Whether it can be neither moved nor removed, because a job relies on it.
-    pub frozen: bool,
     /// When it is there.
     pub when: When,
     /// How it is marked.
@@ -152,6 +160,11 @@ impl Picture {
             || self.arrows.iter().any(|one| changed(one.when, one.accent))
     }
 
+    /// Whether nothing is there before.
+    pub fn is_empty_before(&self) -> bool {
+        self.vertices.iter().all(|vertex| vertex.when == When::After)
+    }
+
     /// Whether a refusal is shown.
     pub fn shows_refusal(&self) -> bool {
         self.vertices.iter().any(|one| one.accent == Accent::Fault)
@@ -159,10 +172,23 @@ impl Picture {
     }
 }
 
-impl Arrow {
+impl Held {
+    /// What takes and unshares that much, which nobody owns.
+    fn plain(demand: Demand) -> Held {
+        let letter = |slot| Letter { slot, owner: None, through: Vec::new() };
+        Held { letters: demand.slots().map(letter).collect(), frozen: false }
+    }
+
     /// All that it takes and unshares.
     pub fn demand(&self) -> Demand {
         demand(&self.letters)
+    }
+}
+
+impl Arrow {
+    /// All that it takes and unshares.
+    pub fn demand(&self) -> Demand {
+        self.held.demand()
     }
 }
 
@@ -248,10 +274,9 @@ impl<R: Rule> Artist<'_, R> {
             parent,
             child,
             name: self.graph.edge_name(edge).to_owned(),
-            letters: self.letters(&claims),
+            held: Held { letters: self.letters(&claims), frozen: self.graph.is_frozen(edge) },
             before: None,
             owner: self.picture.vertex(parent).owner,
-            frozen: self.graph.is_frozen(edge),
             when: When::Always,
             accent: Accent::None,
         }
@@ -281,13 +306,6 @@ impl Vertex {
     fn new(kind: Kind, name: String, note: String) -> Vertex {
         let (when, accent, fault) = (When::Always, Accent::None, String::new());
         Vertex { kind, name, note, owner: None, when, accent, fault }
-    }
-}
-
-impl Letter {
-    /// The letters of a demand that nobody owns.
-    pub(crate) fn plain(demand: Demand) -> Vec<Letter> {
-        demand.slots().map(|slot| Letter { slot, owner: None, through: Vec::new() }).collect()
     }
 }
 

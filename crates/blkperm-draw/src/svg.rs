@@ -60,7 +60,7 @@ pub fn document(picture: &Picture, title: &str) -> String {
     );
     // A picture that is narrower than its legend stands above the middle of it.
     let left = MARGIN + ((legend.width - layout.width) / 2.0).max(0.0).round();
-    let _ = writeln!(out, "<g transform=\"translate({left:.0} {MARGIN:.0})\">");
+    let _ = writeln!(out, "<g class=\"drawing\" transform=\"translate({left:.0} {MARGIN:.0})\">");
     draw::draw(&mut out, picture, &layout);
     let below = MARGIN + layout.height + gap;
     let _ = write!(out, "</g>\n<g transform=\"translate({MARGIN:.0} {below:.0})\">\n");
@@ -84,7 +84,8 @@ pub struct Fragment {
 pub fn fragment(picture: &Picture) -> Fragment {
     let placed: Layout = layout(picture);
     let mut content = String::new();
-    let _ = writeln!(content, "<g transform=\"translate({MARGIN:.0} {MARGIN:.0})\">");
+    let _ =
+        writeln!(content, "<g class=\"drawing\" transform=\"translate({MARGIN:.0} {MARGIN:.0})\">");
     draw::draw(&mut content, picture, &placed);
     content.push_str("</g>\n");
     let framed = |length: f64| (length + 2.0 * MARGIN).ceil();

@@ -1,6 +1,7 @@
 //! `blkperm compare`: scenarios played to every combination, with real QEMU beside them.
 
 mod comparison;
+mod html;
 mod json;
 mod story;
 mod text;
@@ -10,6 +11,7 @@ use crate::output::{self, Format};
 use crate::qemu::Qemu;
 use crate::source::Source;
 use comparison::Comparison;
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ Examples:
           One of them, with every command in a row of its own
   blkperm compare my.qmp --qemu live
           Your own script, beside the qemu-storage-daemon that is installed here
+  blkperm compare --html report.html
+          A page to look at: for every step the graph before and after, under each rule
   blkperm compare --format json | jq '.scenarios[] | {name, verdicts}'
           For programs
 
@@ -49,6 +53,9 @@ pub(crate) struct Compare {
     /// A row for every command, also where all agree that it is done
     #[arg(long)]
     all_rows: bool,
+    /// Write a page with pictures of every step to this file, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 impl Compare {
@@ -64,6 +71,10 @@ impl Compare {
         };
         let played = sources.into_iter().map(|source| Comparison::play(source, self.qemu));
         let comparisons: Vec<Comparison> = played.collect::<Result<_, _>>()?;
+        if let Some(file) = &self.html {
+            let page = html::report(&comparisons, self.all_rows)?;
+            fs::write(file, page).map_err(|source| Error::Write { file: file.clone(), source })?;
+        }
         let mut out = anstream::stdout().lock();
         match self.format {
             Format::Text => {

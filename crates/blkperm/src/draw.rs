@@ -10,9 +10,11 @@ use crate::label::label;
 use crate::registry::{Combination, CompletionName, RuleName};
 use crate::source::Source;
 use blkperm_draw::{Picture, dot, svg};
+use blkperm_qmp::scenario::Scenario;
 use clap::ValueEnum;
 use std::fs;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,9 +100,7 @@ impl Draw {
         let format = self.format()?;
         let Source { scenario, .. } = Source::named(&self.scenario)?;
         let combination = Combination { rule: self.rule, completion: self.completion };
-        let frames = film::shoot(combination, &scenario)
-            .map_err(|source| Error::Play { combination, source })?;
-        let frame = self.frame(&frames)?;
+        let frame = self.frame(combination, &scenario)?;
         let mut picture = frame.ending();
         if self.changes {
             picture = Picture::between(&frame.before, &picture);
@@ -133,20 +133,24 @@ impl Draw {
         }
     }
 
-    /// The command that was asked for.
-    fn frame<'a>(&self, frames: &'a [Frame]) -> Result<&'a Frame, DrawError> {
-        let lines = || frames.iter().map(|frame| frame.step.line).collect::<Vec<_>>();
-        match (self.line, self.step) {
-            (Some(line), _) => frames
-                .iter()
-                .find(|frame| frame.step.line == line)
-                .ok_or_else(|| DrawError::NoSuchLine { line, lines: lines() }),
-            (None, Some(step)) => step
-                .checked_sub(1)
-                .and_then(|step| frames.get(step))
-                .ok_or(DrawError::NoSuchStep { step, steps: frames.len() }),
-            (None, None) => frames.last().ok_or(DrawError::NoCommands),
-        }
+    /// What came of the command that was asked for.
+    fn frame(&self, combination: Combination, scenario: &Scenario) -> Result<Frame, Error> {
+        let (mut found, mut lines) = (None, Vec::new());
+        film::show(combination, scenario, &mut |frame| {
+            lines.push(frame.step.line);
+            let is_asked_for = self.line == Some(frame.step.line) || self.step == Some(lines.len());
+            if is_asked_for || self.line.or(self.step).is_none() {
+                found = Some(frame);
+            }
+            if is_asked_for { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .map_err(|source| Error::Play { combination, source })?;
+        let missing = match (self.line, self.step) {
+            (Some(line), _) => DrawError::NoSuchLine { line, lines },
+            (None, Some(step)) => DrawError::NoSuchStep { step, steps: lines.len() },
+            (None, None) => DrawError::NoCommands,
+        };
+        Ok(found.ok_or(missing)?)
     }
 
     fn write(&self, text: &str) -> Result<(), Error> {

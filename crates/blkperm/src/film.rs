@@ -8,16 +8,18 @@ use blkperm_qmp::MonitorEndpoint;
 use blkperm_qmp::play::{Error, Play};
 use blkperm_qmp::scenario::Scenario;
 use blkperm_qmp::transcript::{Reply, Step};
+use std::ops::ControlFlow;
+use std::rc::Rc;
 
 /// What a command did to the graph.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Frame {
     /// What was answered.
     pub(crate) step: Step,
     /// The graph before.
-    pub(crate) before: Picture,
+    pub(crate) before: Rc<Picture>,
     /// The graph afterwards; after a death, as it was then.
-    pub(crate) after: Picture,
+    pub(crate) after: Rc<Picture>,
     /// What the graph refused: to the command, or to a job that failed or got stuck.
     pub(crate) refusal: Option<Refusal>,
 }
@@ -25,11 +27,19 @@ pub(crate) struct Frame {
 impl Frame {
     /// The graph afterwards. What was refused to the command, or led to a death, is shown in it.
     pub(crate) fn ending(&self) -> Picture {
-        let mut picture = self.after.clone();
+        let mut picture = Picture::clone(&self.after);
         if let Some(refusal) = self.refusal.as_ref().filter(|_| self.is_refused()) {
             picture.show_refusal(refusal);
         }
         picture
+    }
+
+    /// What a job was refused that failed or got stuck of it, shown in the graph before.
+    pub(crate) fn setback(&self) -> Option<Picture> {
+        let refusal = self.refusal.as_ref().filter(|_| !self.is_refused())?;
+        let mut picture = Picture::clone(&self.before);
+        picture.show_refusal(refusal);
+        Some(picture)
     }
 
     /// Whether the command was refused, or the process died of it.
@@ -38,36 +48,44 @@ impl Frame {
     }
 }
 
-/// Plays the scenario and takes a picture at each command.
+/// Plays the scenario and shows a frame for each command, until told to stop.
 ///
 /// # Errors
 ///
 /// Fails when the scenario cannot be played.
-pub(crate) fn shoot(combination: Combination, scenario: &Scenario) -> Result<Vec<Frame>, Error> {
-    with_rule(combination.rule, Shoot { completion: combination.completion.completion(), scenario })
+pub(crate) fn show(
+    combination: Combination,
+    scenario: &Scenario,
+    each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let completion = combination.completion.completion();
+    with_rule(combination.rule, Show { completion, scenario, each })
 }
 
-struct Shoot<'a> {
+struct Show<'a> {
     completion: Completion,
     scenario: &'a Scenario,
+    each: &'a mut dyn FnMut(Frame) -> ControlFlow<()>,
 }
 
-impl WithRule for Shoot<'_> {
-    type Output = Result<Vec<Frame>, Error>;
+impl WithRule for Show<'_> {
+    type Output = Result<(), Error>;
 
     fn run<R: Rule + Send + 'static>(self, rule: R) -> Self::Output {
         let mut endpoint = MonitorEndpoint::new(rule, self.completion);
         let mut play = Play::new(&mut endpoint, self.scenario);
-        let mut frames = Vec::new();
-        let mut before = Picture::default();
+        let mut before = Rc::new(Picture::default());
         while let Some(step) = play.next() {
             let step = step?;
             let endpoint = play.endpoint();
-            let after = Picture::of(&endpoint.monitor().layer().graph);
+            let after = Rc::new(Picture::of(&endpoint.monitor().layer().graph));
             let refusal = endpoint.take_refusal();
-            frames.push(Frame { step, before, after: after.clone(), refusal });
+            let frame = Frame { step, before, after: Rc::clone(&after), refusal };
+            if (self.each)(frame).is_break() {
+                break;
+            }
             before = after;
         }
-        Ok(frames)
+        Ok(())
     }
 }

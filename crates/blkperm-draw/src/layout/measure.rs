@@ -3,7 +3,10 @@
 //! All texts are monospaced, so that this can be told without a font; what is not ASCII is fitted
 //! into the room by the picture itself.
 
-use crate::picture::{Accent, Arrow, Kind, Picture, Vertex, VertexId, When};
+use blkperm_graph::Demand;
+
+use crate::legend::short;
+use crate::picture::{Accent, Arrow, Held, Kind, Picture, Vertex, VertexId, When};
 use crate::text::{columns, shortened};
 
 /// The size of a vertex's name, in pixels.
@@ -83,27 +86,38 @@ pub(crate) fn again(vertex: &Vertex) -> Line {
 /// The width and height of an edge's label.
 pub(super) fn label(arrow: &Arrow) -> (f64, f64) {
     let lines = label_lines(arrow);
-    let widest = lines.iter().map(|text| text_width(text, NOTE_SIZE)).fold(0.0, f64::max);
-    (widest + 8.0, lines.len() as f64 * LINE_HEIGHT + 2.0)
+    let tag = tag(arrow.when, arrow.accent);
+    let texts = lines.iter().flat_map(|line| std::iter::once(&line.now).chain(&line.then));
+    let texts = texts.map(String::as_str).chain(tag);
+    let widest = texts.map(|text| text_width(text, NOTE_SIZE)).fold(0.0, f64::max);
+    let count = lines.len() + usize::from(tag.is_some());
+    (widest + 8.0, count as f64 * LINE_HEIGHT + 2.0)
 }
 
-/// The texts of an edge's label from above.
-pub(crate) fn label_lines(arrow: &Arrow) -> Vec<String> {
-    let mut lines = vec![label_name(arrow)];
-    let longer = arrow.before.iter().map(|before| short(before));
-    let longest = longer.chain([short(&arrow.letters)]).max_by_key(String::len);
-    lines.extend(longest.filter(|text| !text.is_empty()));
-    lines.extend(tag(arrow.when, arrow.accent).map(str::to_owned));
+/// A line of an edge's label.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LabelLine {
+    pub(crate) now: String,
+    /// What stood there before, where that is something else.
+    pub(crate) then: Option<String>,
+}
+
+/// The lines of an edge's label from above: its name, and what it takes and unshares.
+pub(crate) fn label_lines(arrow: &Arrow) -> Vec<LabelLine> {
+    let name = |held: &Held| {
+        let name = shortened(&arrow.name);
+        if held.frozen { format!("{name} (frozen)") } else { name }
+    };
+    let line = |text: &dyn Fn(&Held) -> String| {
+        let now = text(&arrow.held);
+        let then = arrow.before.as_ref().map(text).filter(|then| *then != now);
+        LabelLine { now, then }
+    };
+    let demands = std::iter::once(&arrow.held).chain(&arrow.before);
+    let demands_nothing = demands.map(Held::demand).all(Demand::is_none);
+    let mut lines = vec![line(&name)];
+    if !demands_nothing {
+        lines.push(line(&|held| short(held.demand())));
+    }
     lines
-}
-
-/// What the parent calls the edge, and whether it is frozen.
-pub(crate) fn label_name(arrow: &Arrow) -> String {
-    let name = shortened(&arrow.name);
-    if arrow.frozen { format!("{name} (frozen)") } else { name }
-}
-
-/// What an edge takes and unshares: `+cw −r`.
-pub(crate) fn short(letters: &[crate::picture::Letter]) -> String {
-    crate::legend::short(crate::picture::demand(letters))
 }

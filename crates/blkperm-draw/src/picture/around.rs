@@ -65,6 +65,7 @@ impl Picture {
             let of_vertex = self.vertices.iter().any(|one| one.owner == Some(*owner));
             let of_letter = |arrow: &Arrow| {
                 arrow
+                    .held
                     .letters
                     .iter()
                     .any(|one| one.owner == Some(*owner) || one.through.contains(owner))

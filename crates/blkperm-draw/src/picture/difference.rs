@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Accent, Arrow, Kind, Letter, OwnerId, Picture, Vertex, VertexId, When};
+use super::{Accent, Arrow, Kind, OwnerId, Picture, Vertex, VertexId, When};
 
 /// By what the same vertex is known in two pictures: several may be called alike, the number tells
 /// them apart.
@@ -91,7 +91,7 @@ impl Arrow {
         arrow.parent = places[self.parent.0];
         arrow.child = places[self.child.0];
         arrow.owner = self.owner.map(|owner| owners[owner.0]);
-        for letter in &mut arrow.letters {
+        for letter in &mut arrow.held.letters {
             letter.owner = letter.owner.map(|owner| owners[owner.0]);
             letter.through.iter_mut().for_each(|owner| *owner = owners[owner.0]);
             letter.through.sort_unstable();
@@ -100,18 +100,13 @@ impl Arrow {
     }
 
     fn compare(&mut self, before: &Arrow) {
-        let known = |letters: &[Letter]| {
-            let mut letters = letters.to_vec();
-            letters.iter_mut().for_each(|letter| letter.through.sort_unstable());
-            letters
-        };
-        if known(&self.letters) != before.letters {
-            self.before = Some(before.letters.clone());
-            if self.accent == Accent::None {
-                self.accent = Accent::Changed;
-            }
-        } else {
+        if self.held == before.held {
             self.before = None;
+            return;
+        }
+        self.before = Some(before.held.clone());
+        if self.accent == Accent::None {
+            self.accent = Accent::Changed;
         }
     }
 }

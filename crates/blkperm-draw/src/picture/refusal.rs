@@ -2,7 +2,7 @@
 
 use blkperm_graph::{Conflict, Demand, Fault, ParentName, Party, Permissions, Refusal};
 
-use super::{Accent, Arrow, Kind, Letter, Picture, Vertex, VertexId, When, root_words};
+use super::{Accent, Arrow, Held, Kind, Picture, Vertex, VertexId, When, root_words};
 
 impl Picture {
     /// Marks what the refusal names: every pair of edges at fault, and the way on which each came
@@ -79,9 +79,9 @@ impl Picture {
         if let Some(arrow) = self.arrows.iter_mut().find(same) {
             let more = least.difference(arrow.demand());
             if !more.is_none() {
-                arrow.before.get_or_insert_with(|| arrow.letters.clone());
-                arrow.letters.extend(Letter::plain(more));
-                arrow.letters.sort();
+                arrow.before.get_or_insert_with(|| arrow.held.clone());
+                arrow.held.letters.extend(Held::plain(more).letters);
+                arrow.held.letters.sort();
             }
             if arrow.accent != Accent::Fault {
                 arrow.accent = accent;
@@ -93,10 +93,9 @@ impl Picture {
             parent,
             child,
             name: name.to_owned(),
-            letters: Letter::plain(least),
+            held: Held::plain(least),
             before: None,
             owner,
-            frozen: false,
             when: When::After,
             accent,
         });

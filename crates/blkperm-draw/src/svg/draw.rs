@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::layout::{
-    self, Area, LINE_HEIGHT, Layout, NOTE_SIZE, Point, Route, label_name, tag, text_width,
+    self, Area, LINE_HEIGHT, Layout, NOTE_SIZE, Point, Route, label_lines, tag, text_width,
 };
-use crate::legend::{TAKES, UNSHARES, letter, words};
+use crate::legend::{NOTHING, TAKES, UNSHARES, letter};
 use crate::picture::{Accent, Arrow, Kind, Letter, OwnerId, Picture, Vertex, When};
 use crate::text::{escaped, shortened};
 
@@ -122,7 +122,7 @@ fn tip(from: Point, end: Point) -> String {
 
 fn boxed(out: &mut String, picture: &Picture, vertex: &Vertex, area: &Area) {
     let classes = classes("vertex", vertex.owner, vertex.when, vertex.accent);
-    let _ = write!(out, "<g class=\"{classes}\"><title>{}</title>", escaped(&tooltip(vertex)));
+    let _ = write!(out, "<g class=\"{classes}\"><title>{}</title>", escaped(&vertex.words()));
     shape(out, vertex.kind, area, "box");
     if vertex.kind == Kind::Filter {
         bar(out, area);
@@ -140,15 +140,6 @@ fn boxed(out: &mut String, picture: &Picture, vertex: &Vertex, area: &Area) {
         y += LINE_HEIGHT;
     }
     out.push_str("</g>\n");
-}
-
-fn tooltip(vertex: &Vertex) -> String {
-    let Vertex { name, note, .. } = vertex;
-    match vertex.kind {
-        Kind::Node | Kind::Filter => format!("node '{name}': {note}"),
-        Kind::Job => format!("{note} '{name}'"),
-        Kind::Backend => name.clone(),
-    }
 }
 
 /// A filter's stripe at the left.
@@ -207,7 +198,7 @@ fn fit(words: &str, size: f64) -> String {
 
 fn label(out: &mut String, picture: &Picture, arrow: &Arrow, route: &Route) {
     let classes = classes("label", arrow.owner, arrow.when, arrow.accent);
-    let meaning = meaning(picture, arrow);
+    let meaning = picture.arrow_words(arrow);
     let _ = write!(out, "<g class=\"{classes}\"><title>{}</title>", escaped(&meaning));
     let Area { centre, width, height } = route.label;
     let _ = write!(
@@ -218,16 +209,17 @@ fn label(out: &mut String, picture: &Picture, arrow: &Arrow, route: &Route) {
         route.label.top(),
     );
     let mut y = route.label.top() + 13.0;
-    text(out, "edge", centre.x, y, NOTE_SIZE, &label_name(arrow));
-    if !arrow.letters.is_empty() || arrow.before.as_ref().is_some_and(|them| !them.is_empty()) {
+    let lines = label_lines(arrow);
+    if let Some(name) = lines.first() {
+        stated(out, "edge", name.then.as_deref(), &name.now, |out, class, words| {
+            text(out, class, centre.x, y, NOTE_SIZE, words);
+        });
+    }
+    if lines.len() > 1 {
         y += LINE_HEIGHT;
-        match &arrow.before {
-            Some(before) => {
-                demand(out, "demand then", centre.x, y, before);
-                demand(out, "demand now", centre.x, y, &arrow.letters);
-            }
-            None => demand(out, "demand", centre.x, y, &arrow.letters),
-        }
+        stated(out, "demand", arrow.before.as_ref(), &arrow.held, |out, class, held| {
+            demand(out, class, centre.x, y, &held.letters);
+        });
     }
     if let Some(tag) = tag(arrow.when, arrow.accent) {
         text(out, "tag", centre.x, y + LINE_HEIGHT, NOTE_SIZE, tag);
@@ -235,9 +227,29 @@ fn label(out: &mut String, picture: &Picture, arrow: &Arrow, route: &Route) {
     out.push_str("</g>\n");
 }
 
+/// Writes a thing once, or in both of its states, of which one is seen.
+fn stated<T: ?Sized>(
+    out: &mut String,
+    class: &str,
+    then: Option<&T>,
+    now: &T,
+    write: impl Fn(&mut String, &str, &T),
+) {
+    match then {
+        Some(then) => {
+            write(out, &format!("{class} then"), then);
+            write(out, &format!("{class} now"), now);
+        }
+        None => write(out, class, now),
+    }
+}
+
 /// What an edge takes and unshares, each letter in its owner's colour.
 fn demand(out: &mut String, class: &str, x: f64, y: f64, letters: &[Letter]) {
     let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">");
+    if letters.is_empty() {
+        out.push_str(NOTHING);
+    }
     let mut sign = None;
     for one in letters {
         let own_sign = if one.slot.is_take() { TAKES } else { UNSHARES };
@@ -258,28 +270,4 @@ fn demand(out: &mut String, class: &str, x: f64, y: f64, letters: &[Letter]) {
         }
     }
     out.push_str("</text>");
-}
-
-/// An edge in a sentence.
-fn meaning(picture: &Picture, arrow: &Arrow) -> String {
-    let (parent, child) = (picture.vertex(arrow.parent), picture.vertex(arrow.child));
-    let mut meaning = format!("{} \u{2192} {} ({}): ", parent.name, child.name, arrow.name);
-    meaning += &words(arrow.demand());
-    if let Some(before) = &arrow.before {
-        let _ = write!(meaning, "; before: {}", words(crate::picture::demand(before)));
-    }
-    for (number, owner) in picture.owners.iter().enumerate() {
-        let of = |pick: fn(&Letter, OwnerId) -> bool| {
-            let letters = arrow.letters.iter().filter(|one| pick(one, OwnerId(number)));
-            let letters: Vec<Letter> = letters.cloned().collect();
-            (!letters.is_empty()).then(|| layout::short(&letters))
-        };
-        if let Some(own) = of(|letter, owner| letter.owner == Some(owner)) {
-            let _ = write!(meaning, "; {own} by {owner}");
-        }
-        if let Some(through) = of(|letter, owner| letter.through.contains(&owner)) {
-            let _ = write!(meaning, "; {through} came through the filter of {owner}");
-        }
-    }
-    meaning
 }

@@ -37,7 +37,7 @@ pub(super) fn of(picture: &Picture, room: f64) -> Legend {
     let fitting = ((room + GAP) / (column + GAP)).floor().max(1.0) as usize;
     let columns = fitting.min(entries.len()).max(1);
     let rows = entries.len().div_ceil(columns);
-    let mut svg = String::from("<g class=\"legend\">\n");
+    let mut svg = String::from("<g class=\"drawing legend\">\n");
     for (number, (sign, words)) in entries.iter().enumerate() {
         let x = (number / rows) as f64 * (column + GAP);
         let y = (number % rows) as f64 * LINE;

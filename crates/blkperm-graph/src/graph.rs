@@ -176,6 +176,8 @@ pub struct Graph<R: Rule> {
     /// Nodes that lost an edge and have not been visited since: see
     /// [`Change::detach_unnoticed`](crate::Change::detach_unnoticed).
     pub(crate) stale: Vec<NodeId>,
+    /// The names of nodes that are gone, where somebody wants to know.
+    gone: Option<Vec<Arc<str>>>,
     pub(crate) log: Vec<Undo<R::Hold>>,
     /// Whether refusals say why edges hold what they are at fault for.
     pub(crate) tells_why: bool,
@@ -198,6 +200,7 @@ impl<R: Rule> Graph<R> {
             order_bounds: (0, 0),
             locks: Locks::default(),
             stale: Vec::new(),
+            gone: None,
             log: Vec::new(),
             tells_why: true,
             scratch: Default::default(),
@@ -268,6 +271,20 @@ impl<R: Rule> Graph<R> {
             Ok(entry) => drop(entry.remove()),
             Err(_) => unreachable!("every node is found by its name"),
         }
+        if let Some(gone) = &mut self.gone {
+            gone.push(node.name);
+        }
+    }
+
+    /// Keeps the names of nodes that are gone, from now on, for [`Graph::take_gone`].
+    pub fn keep_gone(&mut self) {
+        self.gone.get_or_insert_default();
+    }
+
+    /// The names of the nodes that are gone since this was last asked, first gone first; a node of
+    /// the same name may have come. None unless they are [kept](Graph::keep_gone).
+    pub fn take_gone(&mut self) -> Vec<Arc<str>> {
+        self.gone.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Adds a parent that is not a node; its edges are claims of `owner` if there is one.

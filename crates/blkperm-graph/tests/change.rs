@@ -372,3 +372,17 @@ fn what_went_unnoticed_is_caught_up_by_the_next_update_from_above() {
     attach_root(&mut graph, writer, bottom, Demand::taking(W)).expect("nobody minds any more");
     assert_eq!(graph.check_invariants(), Ok(()));
 }
+
+#[test]
+fn a_graph_tells_which_nodes_are_gone_once_it_is_asked_to() {
+    let mut graph = Graph::new(Baseline);
+    let forgotten = graph.add_node(NewNode::new("forgotten", &NULL_CO));
+    graph.release(forgotten);
+    graph.keep_gone();
+    let [top, middle, bottom] = chain(&mut graph);
+    let counts = [bottom, middle, top].map(|node| graph.release(node));
+    assert_eq!(counts, [0, 0, 3]);
+    let gone: Vec<_> = graph.take_gone().iter().map(|name| name.to_string()).collect();
+    assert_eq!(gone, ["n0", "n1", "n2"]);
+    assert!(graph.take_gone().is_empty());
+}

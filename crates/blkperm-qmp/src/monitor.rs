@@ -69,8 +69,10 @@ impl Response {
 impl<R: Rule> Monitor<R> {
     /// A monitor with an empty block layer, which finds its images in `images`.
     pub fn new(rule: R, completion: Completion, images: impl ImageStore + 'static) -> Monitor<R> {
+        let mut layer = BlockLayer::new(rule, completion);
+        layer.graph.keep_gone();
         Monitor {
-            layer: BlockLayer::new(rule, completion),
+            layer,
             images: Box::new(images),
             nodes: NodeDetails::default(),
             exports: Exports::default(),
@@ -124,7 +126,7 @@ impl<R: Rule> Monitor<R> {
     /// What [`Failed::into_answer`] tells apart: an error with which QEMU answers, or its end.
     pub fn execute(&mut self, command: &Command) -> Result<Value, Failed> {
         let result = self.dispatch(command);
-        self.nodes.forget_gone(&self.layer.graph);
+        self.nodes.forget_gone(&mut self.layer.graph);
         self.collect_job_events();
         result
     }

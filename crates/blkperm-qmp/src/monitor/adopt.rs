@@ -40,11 +40,12 @@ impl<R: Rule> Monitor<R> {
     /// A monitor on a block layer that was made elsewhere, ready for commands; `exports` are listed
     /// oldest first.
     pub fn adopt(
-        layer: BlockLayer<R>,
+        mut layer: BlockLayer<R>,
         images: impl ImageStore + 'static,
         nodes: Vec<FoundNode>,
         exports: Vec<FoundExport>,
     ) -> Monitor<R> {
+        layer.graph.keep_gone();
         let mut details = NodeDetails::default();
         for found in nodes {
             let is_file = layer

@@ -50,9 +50,11 @@ impl NodeDetails {
     }
 
     /// Forgets the details of nodes that are gone.
-    pub(super) fn forget_gone<R: Rule>(&mut self, graph: &Graph<R>) {
-        if self.0.len() > graph.node_count() {
-            self.0.retain(|name, _| graph.node_by_name(name).is_some());
+    pub(super) fn forget_gone<R: Rule>(&mut self, graph: &mut Graph<R>) {
+        for name in graph.take_gone() {
+            if graph.node_by_name(&name).is_none() {
+                self.0.remove(&*name);
+            }
         }
     }
 }

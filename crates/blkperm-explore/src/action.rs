@@ -108,12 +108,102 @@ pub enum Action {
 }
 
 impl Action {
-    /// The command that takes this one back, where there is one.
-    pub(crate) fn inverse(self) -> Option<Action> {
+    /// Whether the command brings nothing new: it asks something of a job, or removes something.
+    pub fn winds_down(self) -> bool {
+        matches!(self, Action::RemoveStranger(_) | Action::RemoveExport(_) | Action::Verb(..))
+    }
+
+    /// The number of the job that the command is about.
+    pub(crate) fn job(self) -> Option<u8> {
         match self {
-            Action::AddStranger { slot, .. } => Some(Action::RemoveStranger(slot)),
-            Action::AddExport { slot, .. } => Some(Action::RemoveExport(slot)),
+            Action::Verb(slot, _) | Action::Mirror { slot, .. } | Action::Commit { slot, .. } => {
+                Some(slot)
+            }
             _ => None,
         }
+    }
+
+    /// The command in 32 bits: three for what it is, one for its yes or no, then four for each of
+    /// its numbers.
+    pub(crate) fn code(self) -> u32 {
+        let (tag, flag, numbers) = match self {
+            Action::AddStranger { slot, place, demand } => {
+                (0, false, [slot, place.code(), demand, 0])
+            }
+            Action::RemoveStranger(slot) => (1, false, [slot, 0, 0, 0]),
+            Action::AddExport { slot, place, writable } => {
+                (2, writable, [slot, place.code(), 0, 0])
+            }
+            Action::RemoveExport(slot) => (3, false, [slot, 0, 0, 0]),
+            Action::Mirror { slot, source, target, manual } => {
+                (4, manual, [slot, source.code(), target.code(), 0])
+            }
+            Action::Commit { slot, device, top, base, manual } => {
+                (5, manual, [slot, device.code(), top.code(), base.code()])
+            }
+            Action::Verb(slot, verb) => (6, false, [slot, verb as u8, 0, 0]),
+        };
+        let shifted = numbers.into_iter().rev().fold(0, |code, n| code << 4 | u32::from(n));
+        shifted << 4 | u32::from(flag) << 3 | tag
+    }
+
+    /// The command with that code, if there is one.
+    pub(crate) fn from_code(code: u32) -> Option<Action> {
+        let number = |index: u32| (code >> (4 + 4 * index) & 15) as u8;
+        let place = |index| Place::from_code(number(index));
+        let (slot, flag) = (number(0), code >> 3 & 1 == 1);
+        Some(match code & 7 {
+            0 => Action::AddStranger { slot, place: place(1), demand: number(2) },
+            1 => Action::RemoveStranger(slot),
+            2 => Action::AddExport { slot, place: place(1), writable: flag },
+            3 => Action::RemoveExport(slot),
+            4 => Action::Mirror { slot, source: place(1), target: place(2), manual: flag },
+            5 => Action::Commit {
+                slot,
+                device: place(1),
+                top: place(2),
+                base: place(3),
+                manual: flag,
+            },
+            6 => Action::Verb(slot, *Verb::ALL.get(usize::from(number(1)))?),
+            _ => return None,
+        })
+    }
+}
+
+impl Place {
+    fn code(self) -> u8 {
+        match self {
+            Place::Image(image) => image,
+            Place::Filter(filter) => 8 | filter,
+        }
+    }
+
+    fn from_code(code: u8) -> Place {
+        if code & 8 == 0 { Place::Image(code) } else { Place::Filter(code & 7) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_what_its_code_says() {
+        let (image, filter) = (Place::Image(4), Place::Filter(1));
+        let mut actions = vec![
+            Action::AddStranger { slot: 2, place: filter, demand: 15 },
+            Action::RemoveStranger(2),
+            Action::AddExport { slot: 1, place: image, writable: true },
+            Action::AddExport { slot: 0, place: image, writable: false },
+            Action::RemoveExport(1),
+            Action::Mirror { slot: 1, source: filter, target: image, manual: true },
+            Action::Commit { slot: 1, device: filter, top: image, base: image, manual: false },
+        ];
+        actions.extend(Verb::ALL.map(|verb| Action::Verb(1, verb)));
+        for action in actions {
+            assert_eq!(Action::from_code(action.code()), Some(action));
+        }
+        assert_eq!(Action::from_code(7), None);
     }
 }

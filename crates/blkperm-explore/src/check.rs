@@ -2,95 +2,95 @@
 
 use blkperm_graph::{Claim, Demand, EdgeId, NodeId, Owner, Parent, Permissions, Rule};
 
-use crate::stage::World;
+use crate::stage::{Stage, World};
 
-impl<R: Rule + Clone> World<R> {
+impl<R: Rule> Stage<R> {
     /// Checks the graph's invariants and, under a rule with owners, laws 2 and 3.
     ///
     /// # Errors
     ///
     /// A sentence about the first that does not hold.
-    pub fn check(&mut self) -> Result<(), String> {
-        self.layer.graph.check_invariants()?;
+    pub fn check(&self, world: &mut World<R>) -> Result<(), String> {
+        world.layer.graph.check_invariants()?;
         if R::OWNERSHIP {
-            self.check_laundering()?;
-            self.check_dropping()?;
+            world.check_laundering(self.nodes(world))?;
+            let filters = world.cast.filters;
+            filters.into_iter().flatten().try_for_each(|filter| world.check_drop(filter))?;
         }
         Ok(())
     }
 
+    /// The nodes on which edges may meet: all but strangers and files.
+    fn nodes(&self, world: &World<R>) -> impl Iterator<Item = NodeId> + use<'_, R> {
+        self.images.iter().copied().chain(world.cast.filters.into_iter().flatten())
+    }
+}
+
+impl<R: Rule> World<R> {
     /// Law 2, on what the edges into each node claim: what is taken for nobody is unshared by no
     /// other edge but for owners through whose filters it came.
-    fn check_laundering(&self) -> Result<(), String> {
+    fn check_laundering(&self, nodes: impl Iterator<Item = NodeId>) -> Result<(), String> {
         let graph = &self.layer.graph;
-        for node in graph.nodes() {
+        for node in nodes {
             let demand = graph.demand_on(node);
             let disputed = demand.take() & demand.unshare();
-            for permission in disputed.iter() {
-                self.check_permission(node, permission)?;
-            }
+            disputed.iter().try_for_each(|permission| self.check_permission(node, permission))?;
         }
         Ok(())
     }
 
     fn check_permission(&self, node: NodeId, permission: Permissions) -> Result<(), String> {
         let graph = &self.layer.graph;
-        let of = |edge: EdgeId, demand: Demand| -> Vec<Claim> {
-            let mut claims = graph.rule().claims(graph.hold(edge));
-            claims.retain(|claim| claim.slot.demand() == demand);
-            claims
+        let of = |demand: Demand| -> Vec<(EdgeId, Claim)> {
+            let holding = graph.parents(node).filter(|&edge| graph.demand(edge).contains(demand));
+            let claims =
+                |edge| graph.rule().claims(graph.hold(edge)).into_iter().map(move |c| (edge, c));
+            holding.flat_map(claims).filter(|(_, claim)| claim.slot.demand() == demand).collect()
         };
-        let edges: Vec<EdgeId> = graph.parents(node).collect();
-        let pairs = edges.iter().flat_map(|&a| edges.iter().map(move |&b| (a, b)));
-        for (taker, unsharer) in pairs.filter(|(a, b)| a != b) {
-            let takes = of(taker, Demand::taking(permission));
-            for take in takes.iter().filter(|take| take.owner.is_none()) {
-                for unshare in of(unsharer, Demand::unsharing(permission)) {
-                    let passed = |owner: Owner| take.through.contains(&owner);
-                    if !unshare.owner.is_some_and(passed) {
-                        let name = graph.name(node);
-                        return Err(format!("law 2: {permission} is laundered at node '{name}'"));
-                    }
+        let takes = of(Demand::taking(permission));
+        let unshares = of(Demand::unsharing(permission));
+        for (taker, take) in takes.iter().filter(|(_, take)| take.owner.is_none()) {
+            for (_, unshare) in unshares.iter().filter(|(unsharer, _)| unsharer != taker) {
+                let passed = |owner: Owner| take.through.contains(&owner);
+                if !unshare.owner.is_some_and(passed) {
+                    let (name, permission) = (graph.name(node), permission.qmp_name());
+                    return Err(format!("law 2: {permission} is laundered at node '{name}'"));
                 }
             }
         }
         Ok(())
     }
 
-    /// Law 3: each owner's filter can be dropped onto its child, with all edges of the owner's.
-    fn check_dropping(&self) -> Result<(), String> {
+    /// Law 3: an owner's filter can be dropped onto its child, with all edges of the owner's.
+    fn check_drop(&mut self, filter: NodeId) -> Result<(), String> {
         let graph = &self.layer.graph;
-        for node in graph.nodes() {
-            let Some(owner) = graph.filter_owner(node) else { continue };
-            self.check_drop(node, owner)?;
+        let owner = graph.filter_owner(filter).expect("a job's filter has its owner");
+        let edge = graph.filtered_edge(filter).expect("a filter has a child");
+        let below = graph.child_of(edge);
+        let is_own = |root| graph.root_owner(root) == Some(owner);
+        let own = graph.roots().into_iter().filter(|&root| is_own(root));
+        let own = own.flat_map(|root| graph.children(root));
+        let leaving: Vec<EdgeId> = own.chain(graph.children(filter)).collect();
+        let moves = |&edge: &EdgeId| match graph.parent_of(edge) {
+            Parent::Root(root) => !is_own(root),
+            Parent::Node(_) => true,
+        };
+        let moving: Vec<EdgeId> = graph.parents(filter).filter(moves).collect();
+        let mut change = self.layer.graph.change();
+        // Whether a chain is frozen does not bear on the law: a job thaws its own.
+        moving.iter().chain(&leaving).for_each(|&edge| change.set_frozen(edge, false));
+        let moved = moving.into_iter().try_for_each(|edge| change.move_edge(edge, below));
+        let done = moved.and_then(|()| leaving.into_iter().try_for_each(|e| change.detach(e)));
+        let is_accepted = match done {
+            Ok(()) => change.try_out(),
+            Err(_) => {
+                drop(change);
+                false
+            }
+        };
+        if is_accepted {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn check_drop(&self, filter: NodeId, owner: Owner) -> Result<(), String> {
-        let mut graph = self.layer.graph.clone();
-        let name = graph.name(filter).to_owned();
-        let dropped = graph.transact(|change| {
-            let graph = change.graph();
-            let edge = graph.filtered_edge(filter).expect("a filter has a child");
-            let below = graph.child_of(edge);
-            let is_own = |&edge: &EdgeId| match graph.parent_of(edge) {
-                Parent::Root(root) => graph.root_owner(root) == Some(owner),
-                Parent::Node(_) => false,
-            };
-            let nodes = graph.nodes();
-            let all = nodes.iter().flat_map(|&node| graph.parents(node).collect::<Vec<_>>());
-            let own: Vec<EdgeId> = all.filter(is_own).collect();
-            let moving: Vec<EdgeId> = graph.parents(filter).collect();
-            let moving = moving.into_iter().filter(|edge| !own.contains(edge));
-            let moving: Vec<EdgeId> = moving.collect();
-            let of_filter: Vec<EdgeId> = graph.children(filter).collect();
-            // Whether a chain is frozen does not bear on the law: a job thaws its own.
-            let thawed = moving.iter().chain(&own).chain(&of_filter);
-            thawed.for_each(|&edge| change.set_frozen(edge, false));
-            moving.into_iter().try_for_each(|edge| change.move_edge(edge, below))?;
-            own.into_iter().chain(of_filter).try_for_each(|edge| change.detach(edge))
-        });
-        dropped.map_err(|refusal| format!("law 3: '{name}' cannot be dropped: {refusal}"))
+        Err(format!("law 3: '{}' cannot be dropped", self.layer.graph.name(filter)))
     }
 }

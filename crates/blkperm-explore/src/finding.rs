@@ -1,14 +1,22 @@
-//! What went wrong, in classes.
+//! What was found, in classes.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use blkperm_graph::{Fault, Holder, NodeId, Parent, ParentName, Party, Refusal, Rule};
+use blkperm_graph::{Fault, Graph, Holder, NodeId, ParentName, Party, Refusal, Rule};
+use blkperm_jobs::{Denied, Job};
+use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Verb};
-use crate::stage::{Stage, World};
+use crate::action::{Action, Place, Verb};
+use crate::stage::{Stage, World, stranger_name};
 
-/// How something went wrong.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+/// What was found.
+///
+/// *Something goes wrong* after a command if there is a way to an abort, or to a job that is stuck, on
+/// which jobs are asked for something and things are removed, but nothing new comes: whatever comes
+/// could be refused when it does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// QEMU's process would have ended.
     Abort,
@@ -16,17 +24,49 @@ pub enum Outcome {
     Stuck,
     /// A law or an invariant does not hold.
     Broken,
+    /// A command was done after which something goes wrong, and before which nothing did.
+    FalseAccept,
+    /// A command was refused, or a job failed, that the other rule lets succeed, and nothing goes
+    /// wrong after it.
+    FalseRefusal,
+    /// A command was refused, or a job failed, that the other rule lets succeed, and something goes
+    /// wrong after it.
+    Averted,
+    /// A command was done, or a job succeeded, that the other rule refuses, and nothing goes wrong
+    /// after it.
+    Allowed,
+}
+
+impl Outcome {
+    /// The name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Abort => "abort",
+            Outcome::Stuck => "stuck",
+            Outcome::Broken => "broken",
+            Outcome::FalseAccept => "false accept",
+            Outcome::FalseRefusal => "false refusal",
+            Outcome::Averted => "averted",
+            Outcome::Allowed => "allowed",
+        }
+    }
+
+    /// Whether it speaks against a rule.
+    pub fn is_wrong(self) -> bool {
+        !matches!(self, Outcome::Averted | Outcome::Allowed)
+    }
 }
 
 /// What findings have in common that are the same mistake.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Class {
-    /// How it went wrong.
+    /// What it is.
     pub outcome: Outcome,
-    /// The type of the job that the last command is about; empty where it is about none.
-    pub job: &'static str,
+    /// The type of the job that the last command is about, or that is there; empty where there is
+    /// none.
+    pub job: Cow<'static, str>,
     /// The last command.
-    pub command: &'static str,
+    pub command: Cow<'static, str>,
     /// Who took what, who unshared it, and where that was before the last command; or what does not
     /// hold.
     pub cause: String,
@@ -35,13 +75,8 @@ pub struct Class {
 /// `abort: active commit, job-complete: consistent-read, ...`
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = match self.outcome {
-            Outcome::Abort => "abort",
-            Outcome::Stuck => "stuck",
-            Outcome::Broken => "broken",
-        };
-        let job = if self.job.is_empty() { "no job" } else { self.job };
-        write!(f, "{outcome}: {job}, {}: {}", self.command, self.cause)
+        let job = if self.job.is_empty() { "no job" } else { &self.job };
+        write!(f, "{}: {job}, {}: {}", self.outcome.name(), self.command, self.cause)
     }
 }
 
@@ -54,25 +89,38 @@ pub struct Finding {
     pub count: u64,
     /// The commands of a shortest way to it.
     pub witness: Vec<Action>,
+    /// The commands after that by which something goes wrong, where the witness does not end in it.
+    pub then: Vec<Action>,
 }
 
 impl<R: Rule> Stage<R> {
-    /// The class of a refusal that ended the process, or of jobs that are stuck.
+    /// The class of what a command has come to from the state `before`.
     pub(crate) fn class(
         &self,
         before: &World<R>,
         action: Action,
         outcome: Outcome,
-        refusal: Option<&Refusal>,
+        cause: String,
     ) -> Class {
-        let cause = match refusal {
-            Some(refusal) => self.cause(before, action, refusal),
-            None => self.strangers(before, action),
-        };
-        Class { outcome, job: job_type(before, action), command: command(action), cause }
+        let job = Cow::Borrowed(self.job_type(before, action));
+        Class { outcome, job, command: Cow::Borrowed(command(action)), cause }
     }
 
-    fn cause(&self, before: &World<R>, action: Action, refusal: &Refusal) -> String {
+    /// Why a command was denied, in terms of who stands where.
+    pub(crate) fn cause_of_denied(
+        &self,
+        before: &World<R>,
+        action: Action,
+        denied: &Denied,
+    ) -> String {
+        match denied {
+            Denied::Refused(refusal) => self.cause(before, action, refusal),
+            other => other.to_string(),
+        }
+    }
+
+    /// Why something was refused, in terms of who stands where.
+    pub(crate) fn cause(&self, before: &World<R>, action: Action, refusal: &Refusal) -> String {
         let Refusal::Permissions(faults) = refusal else { return refusal.to_string() };
         let Fault::Conflict(conflict) = &faults[0] else { return refusal.to_string() };
         let permissions: Vec<&str> = conflict.permissions.iter().map(|p| p.qmp_name()).collect();
@@ -84,11 +132,8 @@ impl<R: Rule> Stage<R> {
     fn party(&self, before: &World<R>, action: Action, party: &Party) -> String {
         match &party.parent {
             ParentName::Node(name) if name.starts_with("stranger") => {
-                let graph = &before.layer.graph;
-                let stranger = graph.node_by_name(name);
-                let edge = stranger.and_then(|stranger| graph.filtered_edge(stranger));
-                let below = edge.map(|edge| graph.child_of(edge));
-                let role = below.map_or("nothing", |below| self.role(before, action, below));
+                let node = self.below_stranger(before, action, name);
+                let role = node.map_or("nothing", |below| self.role(before, action, below));
                 format!("a stranger on {role}")
             }
             ParentName::Node(name) if name.starts_with("filter") => "a job's filter".to_owned(),
@@ -100,68 +145,74 @@ impl<R: Rule> Stage<R> {
         }
     }
 
-    /// Where each stranger stands, and what it demands.
-    fn strangers(&self, before: &World<R>, action: Action) -> String {
+    /// The node on which the stranger of that name stands, or is to stand.
+    fn below_stranger(&self, before: &World<R>, action: Action, name: &str) -> Option<NodeId> {
         let graph = &before.layer.graph;
-        let strangers = (0..self.universe.strangers as u8).filter_map(|slot| {
-            let edge = graph.filtered_edge(Stage::stranger(graph, slot)?)?;
-            let role = self.role(before, action, graph.child_of(edge));
-            let demand = graph.row(edge).constant;
-            let slot = demand.slots().next()?;
-            let verb = if slot.is_take() { "taking" } else { "unsharing" };
-            Some(format!("a stranger on {role} {verb} {}", slot.permission().qmp_name()))
-        });
-        let mut strangers: Vec<String> = strangers.collect();
-        strangers.sort();
-        strangers.join(", ")
+        match action {
+            Action::AddStranger { slot, place, .. } if stranger_name(slot) == name => {
+                self.node(before, place)
+            }
+            _ => {
+                let edge = graph.filtered_edge(graph.node_by_name(name)?)?;
+                Some(graph.child_of(edge))
+            }
+        }
     }
 
-    /// What a node is to the job that a command is about.
+    /// What a node is to the job that a command is about, or to the one that is there.
     fn role(&self, before: &World<R>, action: Action, node: NodeId) -> &'static str {
         let graph = &before.layer.graph;
-        let job = subject(action).and_then(|slot| Stage::job(&before.layer, slot));
-        let Some(job) = job else { return "a node" };
-        let of_job = |&edge: &blkperm_graph::EdgeId| match graph.parent_of(edge) {
-            Parent::Root(root) => {
-                matches!(graph.holder(root), Holder::Job { id, .. } if id == job.id())
-            }
-            Parent::Node(_) => false,
-        };
-        let names: Vec<&str> =
-            graph.parents(node).filter(of_job).map(|edge| graph.edge_name(edge)).collect();
-        let is_active_commit = job.is_mirror() && job.kind() == "commit";
-        match names.as_slice() {
-            _ if graph.filter_owner(node).is_some() => "a filter",
-            [] => "another node",
-            names if names.contains(&"source") => "the source",
-            names if names.contains(&"target") && is_active_commit => "the base",
-            names if names.contains(&"target") => "the target",
-            names if names.contains(&"base") => "the base",
-            names if names.contains(&"intermediate node") => "an intermediate node",
-            _ => "the device",
+        if graph.filter_owner(node).is_some() {
+            return "a filter";
+        }
+        if let Some(job) = self.subject(before, action) {
+            return role_in_job(graph, job, node).unwrap_or("another node");
+        }
+        let at = |place: Place| self.node(before, place) == Some(node);
+        match action {
+            Action::Mirror { source, .. } if at(source) => "the source",
+            Action::Mirror { target, .. } if at(target) => "the target",
+            Action::Commit { base, .. } if at(base) => "the base",
+            Action::Commit { top, .. } if at(top) => "the top",
+            Action::Commit { device, .. } if at(device) => "the device",
+            Action::Mirror { .. } | Action::Commit { .. } => "another node",
+            _ => "a node",
+        }
+    }
+
+    /// The job that a command is about, or the first that is there.
+    fn subject<'w>(&self, before: &'w World<R>, action: Action) -> Option<&'w Job> {
+        match action.job() {
+            Some(slot) => Stage::job(&before.layer, slot),
+            None => before.layer.jobs().first(),
+        }
+    }
+
+    fn job_type(&self, before: &World<R>, action: Action) -> &'static str {
+        match (self.subject(before, action), action) {
+            (Some(job), _) if job.kind() == "commit" && job.is_mirror() => "active commit",
+            (Some(job), _) => job.kind(),
+            (None, Action::Mirror { .. }) => "mirror",
+            (None, Action::Commit { .. }) => "commit",
+            (None, _) => "",
         }
     }
 }
 
-/// The number of the job that a command is about.
-fn subject(action: Action) -> Option<u8> {
-    match action {
-        Action::Verb(slot, _) | Action::Mirror { slot, .. } | Action::Commit { slot, .. } => {
-            Some(slot)
-        }
-        _ => None,
-    }
-}
-
-fn job_type<R: Rule>(before: &World<R>, action: Action) -> &'static str {
-    let job = subject(action).and_then(|slot| Stage::job(&before.layer, slot));
-    match (job, action) {
-        (Some(job), _) if job.kind() == "commit" && job.is_mirror() => "active commit",
-        (Some(job), _) => job.kind(),
-        (None, Action::Mirror { .. }) => "mirror",
-        (None, Action::Commit { .. }) => "commit",
-        (None, _) => "",
-    }
+/// What a node is to a job whose edges end there.
+fn role_in_job<R: Rule>(graph: &Graph<R>, job: &Job, node: NodeId) -> Option<&'static str> {
+    let edges = graph.children(job.root()).filter(|&edge| graph.child_of(edge) == node);
+    let names: Vec<&str> = edges.map(|edge| graph.edge_name(edge)).collect();
+    let is_active_commit = job.is_mirror() && job.kind() == "commit";
+    Some(match names.as_slice() {
+        [] => return None,
+        names if names.contains(&"source") => "the source",
+        names if names.contains(&"target") && is_active_commit => "the base",
+        names if names.contains(&"target") => "the target",
+        names if names.contains(&"base") => "the base",
+        names if names.contains(&"intermediate node") => "an intermediate node",
+        _ => "the device",
+    })
 }
 
 fn command(action: Action) -> &'static str {

@@ -1,31 +1,45 @@
 //! The search: breadth first, each state once, all commands from each.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use blkperm_graph::{Refusal, Rule};
-use hashbrown::HashTable;
 use rayon::prelude::*;
-use rustc_hash::{FxBuildHasher, FxHasher};
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
-use crate::action::Action;
-use crate::finding::{Class, Finding, Outcome};
-use crate::pack::Packed;
-use crate::stage::{Act, Stage, World};
+use crate::finding::{Class, Finding};
+use crate::shard::Shard;
+use crate::store::Store;
+use crate::system::System;
+use crate::worker::{Seen, Worker, Yield, add_seen};
 
 /// How many states are expanded between two merges of what was found.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 2048;
 
-const _: () = assert!(size_of::<Packed>() + size_of::<u32>() + size_of::<Option<Action>>() <= 48);
+/// How many states a thread takes at a time.
+const BLOCK: usize = 32;
 
 /// When a search ends before everything is explored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// The longest way from the start, in commands.
     pub depth: u32,
-    /// The most states that are kept.
-    pub states: usize,
+    /// The memory for states, in bytes.
+    pub bytes: usize,
+}
+
+/// Why a search has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// Everything is explored.
+    Complete,
+    /// All ways of the longest length allowed are explored.
+    Depth,
+    /// The memory for states is used up.
+    Memory,
+    /// Whoever watched it said so.
+    Stopped,
 }
 
 /// How far a search is.
@@ -39,6 +53,8 @@ pub struct Progress {
     pub transitions: u64,
     /// The length of the ways that are being explored.
     pub depth: u32,
+    /// How long it has taken, with earlier runs.
+    pub elapsed: Duration,
 }
 
 /// What a search has found.
@@ -46,247 +62,223 @@ pub struct Progress {
 pub struct Report {
     /// How many states there are.
     pub states: usize,
+    /// How many of them have not been expanded.
+    pub frontier: usize,
     /// How many commands were tried, refused ones included.
     pub transitions: u64,
     /// How many of them were refused.
     pub refused: u64,
     /// The length of the longest way that was explored.
     pub depth: u32,
-    /// Whether everything was explored: no limit was reached.
-    pub is_complete: bool,
     /// How long it took.
     pub elapsed: Duration,
-    /// What went wrong, by class.
+    /// The memory for states, in bytes.
+    pub bytes: usize,
+    /// What was found, by class.
     pub findings: Vec<Finding>,
 }
 
-/// The states that were found, and from where. With its place in the table a state takes fewer than
-/// 64 bytes, of which the table has at most a quarter.
-#[derive(Debug, Default)]
-struct Store {
-    packed: Vec<Packed>,
-    parent: Vec<u32>,
-    action: Vec<Option<Action>>,
-    table: HashTable<u32>,
+/// A search: what is explored, and what was found there.
+///
+/// States have numbers in the order in which they are found; they are expanded in that order, and what
+/// threads or shards have found is put together in it. So the same search has the same numbers whoever
+/// carries it out.
+pub struct Search<'a, S: System> {
+    pub(crate) system: &'a S,
+    pub(crate) store: Store<S::Key>,
+    pub(crate) seen: BTreeMap<Class, Seen>,
+    pub(crate) transitions: u64,
+    pub(crate) refused: u64,
+    /// The first state that has not been expanded.
+    pub(crate) next: usize,
+    /// The first state that is one command farther than that.
+    pub(crate) level_end: usize,
+    /// How far the states before the last level are.
+    pub(crate) depth: u32,
+    pub(crate) elapsed: Duration,
 }
 
-impl Store {
-    fn contains(&self, packed: &Packed) -> bool {
-        let hash = FxBuildHasher.hash_one(packed);
-        self.table.find(hash, |&id| self.packed[id as usize] == *packed).is_some()
+impl<'a, S: System> Search<'a, S> {
+    /// A search from the start of `system`.
+    pub fn new(system: &'a S) -> Search<'a, S> {
+        let store = Store::new(system.key(&system.start()));
+        Search::of_store(system, store)
     }
 
-    fn insert(&mut self, packed: Packed, parent: u32, action: Option<Action>) {
-        let Store { packed: known, table, .. } = self;
-        let hash = FxBuildHasher.hash_one(packed);
-        let id = u32::try_from(known.len()).expect("the limit of states is below 2^32");
-        let is = |&id: &u32| known[id as usize] == packed;
-        let rehash = |&id: &u32| FxBuildHasher.hash_one(known[id as usize]);
-        if let hashbrown::hash_table::Entry::Vacant(place) = table.entry(hash, is, rehash) {
-            place.insert(id);
-            self.packed.push(packed);
-            self.parent.push(parent);
-            self.action.push(action);
+    pub(crate) fn of_store(system: &'a S, store: Store<S::Key>) -> Search<'a, S> {
+        Search {
+            system,
+            store,
+            seen: BTreeMap::new(),
+            transitions: 0,
+            refused: 0,
+            next: 0,
+            level_end: 1,
+            depth: 0,
+            elapsed: Duration::ZERO,
         }
     }
 
-    /// The commands by which a state was found first.
-    fn path(&self, mut id: usize) -> Vec<Action> {
-        let mut path = Vec::new();
-        while let Some(action) = self.action[id] {
-            path.push(action);
-            id = self.parent[id] as usize;
+    /// Whether everything is explored.
+    pub fn is_complete(&self) -> bool {
+        self.next == self.store.len()
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            states: self.store.len(),
+            frontier: self.store.len() - self.next,
+            transitions: self.transitions,
+            depth: self.depth + u32::from(!self.is_complete()),
+            elapsed: self.elapsed,
         }
-        path.reverse();
-        path
-    }
-}
-
-/// What came of expanding one state.
-#[derive(Default)]
-struct Expanded {
-    next: Vec<(Packed, Action)>,
-    found: Vec<(Class, Action)>,
-    transitions: u64,
-    refused: u64,
-}
-
-/// How many findings of one class there are, and the first: from which state, by which command.
-struct Seen {
-    count: u64,
-    from: usize,
-    action: Action,
-}
-
-/// A search in progress.
-pub struct Search<'a, R: Rule> {
-    stage: &'a Stage<R>,
-    limits: Limits,
-    store: Store,
-    seen: BTreeMap<Class, Seen>,
-    transitions: u64,
-    refused: u64,
-}
-
-impl<'a, R> Search<'a, R>
-where
-    R: Rule + Clone + Send + Sync,
-    R::Hold: Send + Sync,
-    R::Tally: Send + Sync,
-{
-    /// A search from the start of `stage`.
-    pub fn new(stage: &'a Stage<R>, limits: Limits) -> Search<'a, R> {
-        let mut store = Store::default();
-        store.insert(stage.pack(&stage.start()), 0, None);
-        let seen = BTreeMap::new();
-        Search { stage, limits, store, seen, transitions: 0, refused: 0 }
     }
 
-    /// Explores until nothing is left or a limit is reached; `watch` is told how far it is.
-    pub fn run(mut self, mut watch: impl FnMut(Progress)) -> Report {
-        let started = Instant::now();
-        let (mut next, mut depth) = (0, 0);
-        let mut level_end = self.store.packed.len();
-        while next < self.store.packed.len() && depth < self.limits.depth {
-            if self.store.packed.len() >= self.limits.states {
-                break;
+    /// Explores until nothing is left, a limit is reached, or `watch`, which is told how far it is,
+    /// does not want to go on. It may be run again after that.
+    pub fn run(&mut self, limits: Limits, mut watch: impl FnMut(Progress) -> bool) -> Ended {
+        let started = (Instant::now(), self.elapsed);
+        let mut workers = self.workers();
+        loop {
+            if self.is_complete() {
+                return Ended::Complete;
             }
-            let end = level_end.min(next + CHUNK);
-            let expanded: Vec<Expanded> =
-                (next..end).into_par_iter().map(|id| self.expand(id)).collect();
-            for (id, expanded) in (next..end).zip(expanded) {
-                self.merge(id, expanded);
+            if self.depth >= limits.depth {
+                return Ended::Depth;
             }
-            next = end;
-            watch(Progress {
-                states: self.store.packed.len(),
-                frontier: self.store.packed.len() - next,
-                transitions: self.transitions,
-                depth: depth + 1,
-            });
-            if next == level_end {
-                level_end = self.store.packed.len();
-                depth += 1;
+            let end = self.level_end.min(self.next + CHUNK);
+            let yields = self.expand(&mut workers, &(self.next..end).collect::<Vec<_>>());
+            let arrivals = yields.iter().map(|of| of.arrivals.len()).sum();
+            if self.store.bytes_with(arrivals) > limits.bytes
+                || self.store.len() + arrivals > Store::<S::Key>::MOST
+            {
+                return Ended::Memory;
+            }
+            yields.into_iter().for_each(|of| self.merge(of));
+            self.advance(end);
+            self.elapsed = started.1 + started.0.elapsed();
+            if !watch(self.progress()) {
+                return Ended::Stopped;
             }
         }
-        let is_complete = next == self.store.packed.len();
-        self.report(depth, is_complete, started.elapsed())
     }
 
-    fn report(self, depth: u32, is_complete: bool, elapsed: Duration) -> Report {
-        let Search { store, seen, transitions, refused, .. } = self;
-        let finding = |(class, seen): (Class, Seen)| {
-            let mut witness = store.path(seen.from);
+    /// Expands those states of the level in hand that are the shard's, without merging what comes of
+    /// it. Nothing comes when `watch` does not want to go on.
+    pub fn run_shard(
+        &self,
+        shard: Shard,
+        mut watch: impl FnMut(Progress) -> bool,
+    ) -> Option<Part<S::Key>> {
+        let started = (Instant::now(), self.elapsed);
+        let mut workers = self.workers();
+        let is_own = |&id: &usize| shard.owns(FxBuildHasher.hash_one(self.store.key(id)));
+        let own: Vec<usize> = (self.next..self.level_end).filter(is_own).collect();
+        let mut part = Part { shard, work: Yield::default() };
+        let mut known = FxHashSet::default();
+        for chunk in own.chunks(CHUNK) {
+            for of in self.expand(&mut workers, chunk) {
+                part.work.transitions += of.transitions;
+                part.work.refused += of.refused;
+                add_seen(&mut part.work.seen, of.seen);
+                let new = of.arrivals.into_iter().filter(|arrival| known.insert(arrival.key));
+                part.work.arrivals.extend(new);
+            }
+            let progress = Progress {
+                states: self.store.len() + part.work.arrivals.len(),
+                transitions: self.transitions + part.work.transitions,
+                elapsed: started.1 + started.0.elapsed(),
+                ..self.progress()
+            };
+            if !watch(progress) {
+                return None;
+            }
+        }
+        Some(part)
+    }
+
+    /// Puts together what all shards of one level have found.
+    pub(crate) fn merge_parts(&mut self, parts: Vec<Part<S::Key>>) {
+        let mut arrivals = Vec::new();
+        for Part { work, .. } in parts {
+            self.transitions += work.transitions;
+            self.refused += work.refused;
+            add_seen(&mut self.seen, work.seen);
+            arrivals.extend(work.arrivals);
+        }
+        arrivals.sort_by_key(|arrival| arrival.from);
+        self.merge(Yield { arrivals, ..Yield::default() });
+        self.advance(self.level_end);
+    }
+
+    fn workers(&self) -> Vec<Worker<'a, S>> {
+        (0..rayon::current_num_threads()).map(|_| Worker::new(self.system)).collect()
+    }
+
+    /// Expands states, as many threads as there are workers; what comes of it is in the states' order.
+    fn expand(&self, workers: &mut [Worker<'a, S>], ids: &[usize]) -> Vec<Yield<S::Key>> {
+        let next = AtomicUsize::new(0);
+        let blocks: Vec<&[usize]> = ids.chunks(BLOCK).collect();
+        let mut yields: Vec<(usize, Yield<S::Key>)> = workers
+            .par_iter_mut()
+            .with_max_len(1)
+            .flat_map_iter(|worker| {
+                std::iter::from_fn(|| {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let block = blocks.get(number)?;
+                    let mut of_block = Yield::default();
+                    block.iter().for_each(|&id| worker.expand(&self.store, id, &mut of_block));
+                    Some((number, of_block))
+                })
+                .collect::<Vec<_>>()
+            })
+            .collect();
+        yields.sort_unstable_by_key(|(number, _)| *number);
+        yields.into_iter().map(|(_, of_block)| of_block).collect()
+    }
+
+    fn merge(&mut self, of: Yield<S::Key>) {
+        self.transitions += of.transitions;
+        self.refused += of.refused;
+        add_seen(&mut self.seen, of.seen);
+        for arrival in of.arrivals {
+            self.store.insert(arrival.key, arrival.from as usize, arrival.action);
+        }
+    }
+
+    /// Takes note that all states before `end` are expanded.
+    fn advance(&mut self, end: usize) {
+        self.next = end;
+        if self.next == self.level_end {
+            self.level_end = self.store.len();
+            self.depth += 1;
+        }
+    }
+
+    /// What it has found so far.
+    pub fn report(&self) -> Report {
+        let finding = |(class, seen): (&Class, &Seen)| {
+            let mut witness = self.store.path(seen.from as usize);
             witness.push(seen.action);
-            Finding { class, count: seen.count, witness }
+            Finding { class: class.clone(), count: seen.count, witness, then: seen.then.clone() }
         };
-        let findings = seen.into_iter().map(finding).collect();
-        let states = store.packed.len();
-        Report { states, transitions, refused, depth, is_complete, elapsed, findings }
-    }
-
-    fn merge(&mut self, id: usize, expanded: Expanded) {
-        self.transitions += expanded.transitions;
-        self.refused += expanded.refused;
-        for (packed, action) in expanded.next {
-            self.store.insert(packed, id as u32, Some(action));
+        Report {
+            states: self.store.len(),
+            frontier: self.store.len() - self.next,
+            transitions: self.transitions,
+            refused: self.refused,
+            depth: self.depth,
+            elapsed: self.elapsed,
+            bytes: self.store.bytes(),
+            findings: self.seen.iter().map(finding).collect(),
         }
-        for (class, action) in expanded.found {
-            self.seen.entry(class).or_insert(Seen { count: 0, from: id, action }).count += 1;
-        }
-    }
-
-    /// Tries every command from a state.
-    fn expand(&self, id: usize) -> Expanded {
-        let mut world = self.stage.start();
-        for action in self.store.path(id) {
-            self.stage.act(&mut world, action);
-        }
-        debug_assert_eq!(self.stage.pack(&world), self.store.packed[id], "a state is its way");
-        let origin = (self.store.packed[id], held(&world));
-        let is_origin = |after: &World<R>| (self.stage.pack(after), held(after)) == origin;
-        let mut expanded = Expanded::default();
-        // Copying a state takes longer than most commands: a copy on which a command was refused, or
-        // was taken back, is used again.
-        let mut copy: Option<World<R>> = None;
-        for action in self.stage.actions(&world) {
-            let mut after = copy.take().unwrap_or_else(|| world.clone());
-            let act = self.stage.act(&mut after, action);
-            expanded.transitions += 1;
-            match act {
-                Act::Aborted(refusal) => {
-                    let abort = (Outcome::Abort, Some(&refusal));
-                    expanded.found.push((self.class(&world, action, abort), action));
-                }
-                Act::Refused(_) if self.stage.pack(&after) == origin.0 => {
-                    expanded.refused += 1;
-                    if is_origin(&after) {
-                        copy = Some(after);
-                    } else {
-                        let law = "law 5: a refused command left a trace";
-                        expanded.found.push((self.broken(&world, action, law), action));
-                    }
-                }
-                // A command may be refused after a part of it is done, as when a job does not start.
-                Act::Refused(_) | Act::Done => {
-                    self.arrive(&world, &mut after, action, &mut expanded);
-                    if let Some(inverse) = action.inverse() {
-                        self.stage.act(&mut after, inverse);
-                        copy = is_origin(&after).then_some(after);
-                    }
-                }
-            }
-        }
-        expanded
-    }
-
-    /// Takes note of the state to which a command has led.
-    fn arrive(
-        &self,
-        before: &World<R>,
-        after: &mut World<R>,
-        action: Action,
-        expanded: &mut Expanded,
-    ) {
-        let packed = self.stage.pack(after);
-        let stuck = |world: &World<R>| world.layer.jobs().iter().filter(|j| j.is_stuck()).count();
-        if stuck(after) > stuck(before) {
-            let class = self.class(before, action, (Outcome::Stuck, None));
-            expanded.found.push((class, action));
-        }
-        if self.store.contains(&packed) {
-            return;
-        }
-        if let Err(law) = after.check() {
-            expanded.found.push((self.broken(before, action, &law), action));
-        }
-        expanded.next.push((packed, action));
-    }
-
-    fn class(
-        &self,
-        before: &World<R>,
-        action: Action,
-        (outcome, refusal): (Outcome, Option<&Refusal>),
-    ) -> Class {
-        self.stage.class(before, action, outcome, refusal)
-    }
-
-    fn broken(&self, before: &World<R>, action: Action, law: &str) -> Class {
-        let class = self.class(before, action, (Outcome::Broken, None));
-        Class { cause: law.to_owned(), ..class }
     }
 }
 
-/// A number that changes when any edge demands something else, or ends elsewhere.
-fn held<R: Rule>(world: &World<R>) -> u64 {
-    let graph = &world.layer.graph;
-    let mut hasher = FxHasher::default();
-    for node in graph.nodes() {
-        for edge in graph.parents(node) {
-            hasher.write_usize(graph.demand(edge).index());
-        }
-        hasher.write_u8(0);
-    }
-    hasher.finish()
+/// What one of several shards has found at one level.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part<K> {
+    pub(crate) shard: Shard,
+    pub(crate) work: Yield<K>,
 }

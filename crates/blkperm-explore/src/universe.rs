@@ -3,7 +3,7 @@
 use blkperm_graph::{Demand, Permissions};
 use serde::Deserialize;
 
-/// One image, opened as a qcow2 node above a file node.
+/// One image: a qcow2 node above a file node, or a quorum of images.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSpec {
@@ -11,6 +11,34 @@ pub struct ImageSpec {
     pub name: String,
     /// The name of its backing node, which is listed before it.
     pub backing: Option<String>,
+    /// Of a quorum: the names of its children, which are listed before it. One may be there twice.
+    #[serde(default)]
+    pub children: Vec<String>,
+}
+
+/// What one stranger demands: one thing, or several at once.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum StrangerDemand {
+    /// One thing.
+    One(Demanded),
+    /// Several at once.
+    Several(Vec<Demanded>),
+}
+
+impl StrangerDemand {
+    /// All that it is.
+    pub fn parts(&self) -> &[Demanded] {
+        match self {
+            StrangerDemand::One(one) => std::slice::from_ref(one),
+            StrangerDemand::Several(all) => all,
+        }
+    }
+
+    /// It as a demand.
+    pub fn demand(&self) -> Demand {
+        self.parts().iter().fold(Demand::NONE, |all, one| all.union(one.demand()))
+    }
 }
 
 /// One permission that a stranger takes or unshares.
@@ -85,8 +113,8 @@ pub struct Universe {
     pub images: Vec<ImageSpec>,
     /// How many strangers there may be at once: blkdebug nodes on an image or on a job's filter.
     pub strangers: usize,
-    /// What a stranger may demand, one thing each.
-    pub demands: Vec<Demanded>,
+    /// What a stranger may demand.
+    pub demands: Vec<StrangerDemand>,
     /// How many exports there may be at once.
     pub exports: usize,
     /// How many jobs there may be at once.
@@ -111,14 +139,17 @@ pub enum UniverseError {
     /// Nothing can happen, since a list is empty.
     #[error("'{0}' is empty: nothing can happen")]
     Empty(&'static str),
-    /// An image has a backing image that is not listed before it.
-    #[error("image '{image}' has the backing image '{backing}', which is not listed before it")]
-    UnknownBacking {
+    /// An image stands on one that is not listed before it.
+    #[error("image '{image}' stands on '{below}', which is not listed before it")]
+    UnknownImage {
         /// The image.
         image: String,
         /// What it names.
-        backing: String,
+        below: String,
     },
+    /// An image has a backing image and children.
+    #[error("image '{0}' has a backing image and children: it is a qcow2 or a quorum, not both")]
+    TwoKinds(String),
     /// Two images have one name, or a name is one that the search uses itself.
     #[error("'{0}' cannot be an image's name: it is used twice, or the search uses it")]
     Name(String),
@@ -134,32 +165,42 @@ pub enum UniverseError {
     },
 }
 
-/// The presets: a name, what it is, and its text.
+/// The presets: a name, and its text.
 const PRESETS: &[(&str, &str)] = &[
     ("chain", include_str!("universe/chain.json")),
     ("pair", include_str!("universe/pair.json")),
+    ("fork", include_str!("universe/fork.json")),
     ("two-jobs", include_str!("universe/two-jobs.json")),
     ("large", include_str!("universe/large.json")),
 ];
 
 impl Universe {
-    /// The most there may be of everything, which the packed form of a state has room for.
-    pub const LIMITS: [(&'static str, usize); 4] =
-        [("images", 5), ("strangers", 3), ("exports", 2), ("jobs", 2)];
+    /// How many images there may be.
+    pub const IMAGES: usize = 5;
+    /// How many strangers there may be at once.
+    pub const STRANGERS: usize = 3;
+    /// How many exports there may be at once.
+    pub const EXPORTS: usize = 2;
+    /// How many jobs there may be at once.
+    pub const JOBS: usize = 2;
+    /// How many different demands a stranger may have.
+    pub const DEMANDS: usize = 16;
+    /// How many edges there may be between images.
+    pub const EDGES: usize = 6;
 
     /// The names of the presets.
     pub fn presets() -> impl Iterator<Item = &'static str> {
         PRESETS.iter().map(|(name, _)| *name)
     }
 
-    /// The preset of that name.
+    /// The text of the preset of that name.
     ///
     /// # Errors
     ///
     /// [`UniverseError::NoPreset`].
-    pub fn preset(name: &str) -> Result<Universe, UniverseError> {
+    pub fn preset(name: &str) -> Result<&'static str, UniverseError> {
         match PRESETS.iter().find(|(known, _)| *known == name) {
-            Some((_, text)) => Universe::parse(text),
+            Some((_, text)) => Ok(text),
             None => {
                 let known: Vec<&str> = Universe::presets().collect();
                 Err(UniverseError::NoPreset(name.to_owned(), known.join(", ")))
@@ -180,44 +221,61 @@ impl Universe {
     }
 
     fn check(&self) -> Result<(), UniverseError> {
-        let counts = [self.images.len(), self.strangers, self.exports, self.jobs];
-        for ((what, limit), count) in Universe::LIMITS.into_iter().zip(counts) {
-            if count > limit {
-                return Err(UniverseError::TooMany { what, count, limit });
-            }
+        let limits = [
+            ("images", self.images.len(), Universe::IMAGES),
+            ("strangers", self.strangers, Universe::STRANGERS),
+            ("exports", self.exports, Universe::EXPORTS),
+            ("jobs", self.jobs, Universe::JOBS),
+            ("demands", self.demands.len(), Universe::DEMANDS),
+        ];
+        if let Some((what, count, limit)) = limits.into_iter().find(|(_, count, most)| count > most)
+        {
+            return Err(UniverseError::TooMany { what, count, limit });
         }
         let empty = [
             ("images", self.images.is_empty()),
             ("demands", self.demands.is_empty() && self.strangers > 0),
+            ("a demand", self.demands.iter().any(|demand| demand.parts().is_empty())),
             ("kinds", self.kinds.is_empty() && self.jobs > 0),
-            ("strangers, exports and jobs", counts[1..] == [0, 0, 0]),
+            ("strangers, exports and jobs", self.strangers + self.exports + self.jobs == 0),
         ];
         if let Some((what, _)) = empty.into_iter().find(|(_, is_empty)| *is_empty) {
             return Err(UniverseError::Empty(what));
         }
-        if self.demands.len() > Demanded::ALL.len() {
-            let (count, limit) = (self.demands.len(), Demanded::ALL.len());
-            return Err(UniverseError::TooMany { what: "demands", count, limit });
-        }
-        for (place, ImageSpec { name, backing }) in self.images.iter().enumerate() {
-            let before = &self.images[..place];
-            if is_reserved(name) || before.iter().any(|image| image.name == *name) {
-                return Err(UniverseError::Name(name.clone()));
-            }
-            if let Some(backing) = backing
-                && before.iter().all(|image| image.name != *backing)
-            {
-                let (image, backing) = (name.clone(), backing.clone());
-                return Err(UniverseError::UnknownBacking { image, backing });
-            }
-        }
-        Ok(())
+        (0..self.images.len()).try_for_each(|place| self.check_image(place))?;
+        let count: usize = (0..self.images.len()).map(|place| self.edges(place).count()).sum();
+        let (what, limit) = ("edges between images", Universe::EDGES);
+        if count > limit { Err(UniverseError::TooMany { what, count, limit }) } else { Ok(()) }
     }
 
-    /// The number of the image's backing image.
-    pub(crate) fn backing(&self, image: usize) -> Option<usize> {
-        let backing = self.images[image].backing.as_ref()?;
-        self.images.iter().position(|image| image.name == *backing)
+    fn check_image(&self, place: usize) -> Result<(), UniverseError> {
+        let ImageSpec { name, backing, children } = &self.images[place];
+        let before = &self.images[..place];
+        let is_before = |below: &&String| before.iter().any(|image| image.name == **below);
+        if is_reserved(name) || is_before(&name) {
+            return Err(UniverseError::Name(name.clone()));
+        }
+        if backing.is_some() && !children.is_empty() {
+            return Err(UniverseError::TwoKinds(name.clone()));
+        }
+        match backing.iter().chain(children).find(|below| !is_before(below)) {
+            Some(below) => {
+                Err(UniverseError::UnknownImage { image: name.clone(), below: below.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The edges from an image to other images: what the image calls each, and where it ends.
+    pub(crate) fn edges(&self, image: usize) -> impl Iterator<Item = (String, usize)> + '_ {
+        let ImageSpec { backing, children, .. } = &self.images[image];
+        let place = |name: &String| self.images.iter().position(|image| image.name == *name);
+        let backing =
+            backing.iter().filter_map(move |name| Some(("backing".to_owned(), place(name)?)));
+        let children = children.iter().enumerate();
+        let children =
+            children.filter_map(move |(n, name)| Some((format!("children.{n}"), place(name)?)));
+        backing.chain(children)
     }
 }
 

@@ -1,21 +1,31 @@
 //! Witnesses as scenarios, which any QMP endpoint can play.
 
-use blkperm_graph::Rule;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Place, Verb};
-use crate::stage::{LENGTH, Stage};
-use crate::universe::ImageSpec;
+use crate::stage::{LENGTH, job_id, stranger_name};
+use crate::universe::{ImageSpec, Universe};
 
 /// The text of a `.qmp` file that makes the universe's images, opens them, and does these commands.
-pub fn scenario<R: Rule>(stage: &Stage<R>, title: &str, actions: &[Action]) -> String {
+pub fn scenario(universe: &Universe, title: &str, actions: &[Action]) -> String {
     let mut text = format!("# {title}\n\n");
     let mut add = |value: Value| {
         text.push_str(&value.to_string());
         text.push('\n');
     };
-    stage.universe.images.iter().for_each(|image| add(image_line(image)));
-    for ImageSpec { name, backing } in &stage.universe.images {
+    let on_disk = universe.images.iter().filter(|image| image.children.is_empty());
+    on_disk.for_each(|image| add(image_line(image)));
+    for ImageSpec { name, backing, children } in &universe.images {
+        if !children.is_empty() {
+            add(command(
+                "blockdev-add",
+                json!({
+                    "driver": "quorum", "node-name": name, "vote-threshold": 1,
+                    "children": children,
+                }),
+            ));
+            continue;
+        }
         let file = format!("{name}-file");
         let filename = format!("{name}.qcow2");
         add(command(
@@ -31,11 +41,11 @@ pub fn scenario<R: Rule>(stage: &Stage<R>, title: &str, actions: &[Action]) -> S
         let addr = json!({"type": "unix", "data": {"path": "nbd.sock"}});
         add(command("nbd-server-start", json!({"addr": addr})));
     }
-    actions.iter().for_each(|&action| add(stage.command(action)));
+    actions.iter().for_each(|&action| add(universe.command(action)));
     text
 }
 
-fn image_line(ImageSpec { name, backing }: &ImageSpec) -> Value {
+fn image_line(ImageSpec { name, backing, .. }: &ImageSpec) -> Value {
     let mut image = json!({
         "filename": format!("{name}.qcow2"),
         "format": "qcow2",
@@ -51,12 +61,12 @@ fn command(name: &str, arguments: Value) -> Value {
     json!({"execute": name, "arguments": arguments})
 }
 
-impl<R: Rule> Stage<R> {
+impl Universe {
     /// A command in QMP.
     pub fn command(&self, action: Action) -> Value {
         let name = |place: Place| self.place_name(place);
         let job = |slot: u8, manual: bool, mut arguments: Value| {
-            arguments["job-id"] = json!(Self::job_id(slot));
+            arguments["job-id"] = json!(job_id(slot));
             arguments["filter-node-name"] = json!(self.place_name(Place::Filter(slot)));
             if manual {
                 arguments["auto-finalize"] = json!(false);
@@ -66,19 +76,21 @@ impl<R: Rule> Stage<R> {
         };
         match action {
             Action::AddStranger { slot, place, demand } => {
-                let demand = self.universe.demands[usize::from(demand)];
-                let list = json!([demand.permission().qmp_name()]);
-                let side =
-                    if demand.is_take() { "take-child-perms" } else { "unshare-child-perms" };
-                let stranger = Self::stranger_name(slot);
+                let demand = self.demands[usize::from(demand)].demand();
                 let mut options = json!({
-                    "driver": "blkdebug", "node-name": stranger, "image": name(place),
+                    "driver": "blkdebug", "node-name": stranger_name(slot), "image": name(place),
                 });
-                options[side] = list;
+                let sides = [
+                    ("take-child-perms", demand.take()),
+                    ("unshare-child-perms", demand.unshare()),
+                ];
+                for (side, permissions) in sides.into_iter().filter(|(_, all)| !all.is_empty()) {
+                    options[side] = permissions.iter().map(|one| one.qmp_name()).collect();
+                }
                 command("blockdev-add", options)
             }
             Action::RemoveStranger(slot) => {
-                command("blockdev-del", json!({"node-name": Self::stranger_name(slot)}))
+                command("blockdev-del", json!({"node-name": stranger_name(slot)}))
             }
             Action::AddExport { slot, place, writable } => {
                 let id = format!("e{slot}");
@@ -106,7 +118,7 @@ impl<R: Rule> Stage<R> {
                 command("block-commit", job(slot, manual, what))
             }
             Action::Verb(slot, verb) => {
-                let id = Self::job_id(slot);
+                let id = job_id(slot);
                 let id = match verb {
                     Verb::Cancel => json!({"device": id}),
                     _ => json!({"id": id}),

@@ -19,6 +19,13 @@ pub struct Snapshot<R: Rule> {
     contents: Contents,
 }
 
+impl<R: Rule> Snapshot<R> {
+    /// The state of the graph.
+    pub fn graph(&self) -> &blkperm_graph::Snapshot<R> {
+        &self.graph
+    }
+}
+
 impl<R: Rule + Clone> BlockLayer<R> {
     /// The state of the block layer.
     pub fn snapshot(&self) -> Snapshot<R> {

@@ -1,0 +1,115 @@
+//! Whether something goes wrong after a state, though nothing new comes.
+
+use std::collections::VecDeque;
+
+use blkperm_graph::Rule;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::action::Action;
+use crate::command::Act;
+use crate::finding::{Class, Outcome};
+use crate::pack::Packed;
+use crate::stage::{Kept, Stage, World};
+
+/// For states that were asked about: whether something goes wrong after them.
+pub type Memo = FxHashMap<Packed, bool>;
+
+/// A step on the way down: from where, by which command.
+struct Descent<R: Rule> {
+    kept: Kept<R>,
+    from: Option<(usize, Action)>,
+}
+
+impl<R: Rule + Clone> Stage<R> {
+    /// Whether there is a way from here to an abort or to a job that is stuck on which jobs are asked
+    /// for something and things are removed, and nothing else. The world stays as it is.
+    pub(crate) fn goes_wrong(&self, world: &mut World<R>, memo: &mut Memo) -> bool {
+        let start = self.pack(world);
+        if let Some(&known) = memo.get(&start) {
+            return known;
+        }
+        let here = world.keep();
+        let mut seen = FxHashSet::from_iter([start]);
+        let mut waiting = vec![world.keep()];
+        let mut wrong = false;
+        while let Some(kept) = waiting.pop().filter(|_| !wrong) {
+            world.go_back(&kept);
+            for action in self.ways_down(world) {
+                world.go_back(&kept);
+                let stuck = world.stuck_jobs();
+                let act = self.act(world, action);
+                wrong |= matches!(act, Act::Aborted(_)) || world.stuck_jobs() > stuck;
+                let key = self.pack(world);
+                match memo.get(&key) {
+                    Some(known) => wrong |= known,
+                    None if seen.insert(key) => waiting.push(world.keep()),
+                    None => {}
+                }
+                if wrong {
+                    break;
+                }
+            }
+        }
+        world.go_back(&here);
+        if wrong {
+            memo.insert(start, true);
+        } else {
+            // All of these lead to nothing but each other.
+            memo.extend(seen.into_iter().map(|key| (key, false)));
+        }
+        wrong
+    }
+
+    /// A shortest such way from here, and what it ends in. The world is anywhere after that.
+    ///
+    /// # Panics
+    ///
+    /// Panics when there is none.
+    pub(crate) fn way_to_wrong(&self, world: &mut World<R>) -> (Vec<Action>, Class) {
+        let mut seen = FxHashSet::from_iter([self.pack(world)]);
+        let mut steps = vec![Descent { kept: world.keep(), from: None }];
+        let mut waiting = VecDeque::from([0]);
+        while let Some(place) = waiting.pop_front() {
+            world.go_back(&steps[place].kept);
+            for action in self.ways_down(world) {
+                world.go_back(&steps[place].kept);
+                let stuck = world.stuck_jobs();
+                let (outcome, refusal) = match self.act(world, action) {
+                    Act::Aborted(refusal) => (Outcome::Abort, refusal),
+                    Act::JobFailed(refusal) if world.stuck_jobs() > stuck => {
+                        (Outcome::Stuck, refusal)
+                    }
+                    _ => {
+                        if seen.insert(self.pack(world)) {
+                            waiting.push_back(steps.len());
+                            let from = Some((place, action));
+                            steps.push(Descent { kept: world.keep(), from });
+                        }
+                        continue;
+                    }
+                };
+                world.go_back(&steps[place].kept);
+                let cause = self.cause(world, action, &refusal);
+                let class = self.class(world, action, outcome, cause);
+                return (way(&steps, place, action), class);
+            }
+        }
+        unreachable!("something goes wrong after this state")
+    }
+
+    fn ways_down(&self, world: &World<R>) -> Vec<Action> {
+        let mut actions = self.actions(world);
+        actions.retain(|action| action.winds_down());
+        actions
+    }
+}
+
+fn way<R: Rule>(steps: &[Descent<R>], mut place: usize, last: Action) -> Vec<Action> {
+    let mut way = vec![last];
+    while let Some((before, action)) = steps[place].from {
+        way.push(action);
+        place = before;
+    }
+    way.reverse();
+    way
+}

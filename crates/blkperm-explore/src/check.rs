@@ -5,19 +5,18 @@ use blkperm_graph::{Claim, Demand, EdgeId, NodeId, Owner, Parent, Permissions, R
 use crate::stage::{Stage, World};
 
 impl<R: Rule> Stage<R> {
-    /// Checks the graph's invariants and, under a rule with owners, laws 2 and 3.
-    ///
-    /// # Errors
-    ///
-    /// A sentence about the first that does not hold.
-    pub fn check(&self, world: &mut World<R>) -> Result<(), String> {
-        world.layer.graph.check_invariants()?;
+    /// Checks the graph's invariants and, under a rule with owners, laws 2 and 3; gives a sentence
+    /// about each that does not hold.
+    pub fn check(&self, world: &mut World<R>) -> Vec<String> {
+        let invariants = world.layer.graph.check_invariants();
+        let mut broken: Vec<String> = invariants.err().into_iter().collect();
         if R::OWNERSHIP {
-            world.check_laundering(self.nodes(world))?;
+            broken.extend(world.check_laundering(self.nodes(world)).err());
             let filters = world.cast.filters;
-            filters.into_iter().flatten().try_for_each(|filter| world.check_drop(filter))?;
+            let dropped = filters.into_iter().flatten().map(|filter| world.check_drop(filter));
+            broken.extend(dropped.filter_map(Result::err));
         }
-        Ok(())
+        broken
     }
 
     /// The nodes on which edges may meet: all but strangers and files.

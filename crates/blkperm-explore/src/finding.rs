@@ -8,7 +8,8 @@ use blkperm_jobs::{Denied, Job};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Place, Verb};
-use crate::stage::{Stage, World, stranger_name};
+use crate::command::Act;
+use crate::stage::{Kept, Stage, World, stranger_name};
 
 /// What was found.
 ///
@@ -93,6 +94,42 @@ pub struct Finding {
     pub then: Vec<Action>,
 }
 
+impl<R: Rule + Clone> Stage<R> {
+    /// Why a command is not done, or what it breaks: it is done again in a world that goes back to
+    /// `before`, whose refusals now say whence edges have what they hold.
+    pub(crate) fn reason(
+        &self,
+        world: &mut World<R>,
+        before: &Kept<R>,
+        action: Action,
+    ) -> Option<Denied> {
+        world.go_back(before);
+        world.layer.graph.set_tells_why(true);
+        let act = self.act(world, action);
+        world.layer.graph.set_tells_why(false);
+        world.go_back(before);
+        match act {
+            Act::Done => None,
+            Act::Refused(denied) => Some(denied),
+            Act::JobFailed(refusal) | Act::Aborted(refusal) => Some(Denied::Refused(refusal)),
+        }
+    }
+
+    /// The class of a command that was not done, or that has gone wrong; the world goes back to
+    /// `before`.
+    pub(crate) fn class_with_reason(
+        &self,
+        world: &mut World<R>,
+        before: &Kept<R>,
+        action: Action,
+        outcome: Outcome,
+    ) -> Class {
+        let reason = self.reason(world, before, action).expect("what is not done has a reason");
+        let cause = self.cause(world, action, &reason);
+        self.class(world, action, outcome, cause)
+    }
+}
+
 impl<R: Rule> Stage<R> {
     /// The class of what a command has come to from the state `before`.
     pub(crate) fn class(
@@ -106,31 +143,30 @@ impl<R: Rule> Stage<R> {
         Class { outcome, job, command: Cow::Borrowed(command(action)), cause }
     }
 
-    /// Why a command was denied, in terms of who stands where.
-    pub(crate) fn cause_of_denied(
-        &self,
-        before: &World<R>,
-        action: Action,
-        denied: &Denied,
-    ) -> String {
-        match denied {
-            Denied::Refused(refusal) => self.cause(before, action, refusal),
-            other => other.to_string(),
-        }
-    }
-
     /// Why something was refused, in terms of who stands where.
-    pub(crate) fn cause(&self, before: &World<R>, action: Action, refusal: &Refusal) -> String {
-        let Refusal::Permissions(faults) = refusal else { return refusal.to_string() };
-        let Fault::Conflict(conflict) = &faults[0] else { return refusal.to_string() };
+    pub(crate) fn cause(&self, before: &World<R>, action: Action, denied: &Denied) -> String {
+        let Denied::Refused(Refusal::Permissions(faults)) = denied else {
+            return denied.to_string();
+        };
+        let Fault::Conflict(conflict) = &faults[0] else { return denied.to_string() };
         let permissions: Vec<&str> = conflict.permissions.iter().map(|p| p.qmp_name()).collect();
         let party = |party: &Party| self.party(before, action, party);
         let (taker, unsharer) = (party(&conflict.requirer), party(&conflict.unsharer));
         format!("{}, taken by {taker}, unshared by {unsharer}", permissions.join(" and "))
     }
 
+    /// Who holds one of two edges that conflict, and on behalf of whom.
     fn party(&self, before: &World<R>, action: Action, party: &Party) -> String {
-        match &party.parent {
+        let name = |parent: &ParentName| self.parent(before, action, parent);
+        let holder = name(&party.parent);
+        match party.why.last().filter(|origin| origin.parent != party.parent) {
+            Some(origin) => format!("{} through {holder}", name(&origin.parent)),
+            None => holder,
+        }
+    }
+
+    fn parent(&self, before: &World<R>, action: Action, parent: &ParentName) -> String {
+        match parent {
             ParentName::Node(name) if name.starts_with("stranger") => {
                 let node = self.below_stranger(before, action, name);
                 let role = node.map_or("nothing", |below| self.role(before, action, below));

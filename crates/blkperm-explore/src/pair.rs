@@ -1,7 +1,6 @@
 //! A universe under two rules at once: where their verdicts part.
 
-use blkperm_graph::{Refusal, Rule};
-use blkperm_jobs::Denied;
+use blkperm_graph::Rule;
 
 use crate::action::Action;
 use crate::command::Act;
@@ -36,30 +35,20 @@ enum Verdict {
     Done,
 }
 
-/// Under one of the rules: what it says, and why.
-struct Said {
-    verdict: Verdict,
-    why: Option<Denied>,
-}
-
-impl Said {
-    fn of<R: Rule + Clone>(stage: &Stage<R>, world: &mut World<R>, action: Action) -> Said {
+impl Verdict {
+    fn of<R: Rule + Clone>(stage: &Stage<R>, world: &mut World<R>, action: Action) -> Verdict {
         let stuck = world.stuck_jobs();
-        let refused = |refusal: Refusal| Some(Denied::Refused(refusal));
-        let (verdict, why) = match stage.act(world, action) {
-            Act::Done => (Verdict::Done, None),
-            Act::JobFailed(refusal) if world.stuck_jobs() > stuck => {
-                (Verdict::Stuck, refused(refusal))
-            }
-            Act::JobFailed(refusal) => (Verdict::JobFailed, refused(refusal)),
-            Act::Refused(denied) => (Verdict::Refused, Some(denied)),
-            Act::Aborted(refusal) => (Verdict::Aborted, refused(refusal)),
-        };
-        Said { verdict, why }
+        match stage.act(world, action) {
+            Act::Done => Verdict::Done,
+            Act::JobFailed(_) if world.stuck_jobs() > stuck => Verdict::Stuck,
+            Act::JobFailed(_) => Verdict::JobFailed,
+            Act::Refused(_) => Verdict::Refused,
+            Act::Aborted(_) => Verdict::Aborted,
+        }
     }
 
-    fn is_wrong(&self) -> bool {
-        matches!(self.verdict, Verdict::Aborted | Verdict::Stuck)
+    fn is_wrong(self) -> bool {
+        matches!(self, Verdict::Aborted | Verdict::Stuck)
     }
 }
 
@@ -114,47 +103,19 @@ where
         memo: &mut Self::Memo,
         action: Action,
     ) -> Came {
-        let said = Said::of(&self.judged, &mut world.0, action);
-        let other = Said::of(&self.other, &mut world.1, action);
-        if said.verdict == other.verdict {
-            let refused = said.verdict == Verdict::Refused;
-            return Came { refused, goes_on: !said.is_wrong(), found: Vec::new() };
+        let judged = Verdict::of(&self.judged, &mut world.0, action);
+        let other = Verdict::of(&self.other, &mut world.1, action);
+        let refused = judged == Verdict::Refused;
+        if judged == other {
+            return Came { refused, goes_on: !judged.is_wrong(), found: Vec::new() };
         }
-        let mut then = Vec::new();
-        let outcome = match (said.verdict, other.verdict) {
-            (Verdict::Aborted, _) => Outcome::Abort,
-            (Verdict::Stuck, _) => Outcome::Stuck,
-            (_, Verdict::Aborted | Verdict::Stuck) => Outcome::Averted,
-            (here, there) if here < there => {
-                let wrong = self.other.goes_wrong(&mut world.1, &mut memo.1);
-                if wrong {
-                    then = self.other.way_to_wrong(&mut world.1).0;
-                }
-                if wrong { Outcome::Averted } else { Outcome::FalseRefusal }
-            }
-            _ => {
-                let wrong = self.judged.goes_wrong(&mut world.0, &mut memo.0);
-                if wrong {
-                    then = self.judged.way_to_wrong(&mut world.0).0;
-                }
-                if wrong { Outcome::FalseAccept } else { Outcome::Allowed }
-            }
-        };
-        self.go_back(world, before);
-        let (stage, why) =
-            if said.verdict < other.verdict { (true, said.why) } else { (false, other.why) };
-        let why = why.expect("what is not done has a reason");
-        let cause = if stage {
-            self.judged.cause_of_denied(&world.0, action, &why)
+        let (outcome, then) = self.parted(world, memo, judged, other);
+        let class = if judged < other {
+            self.judged.class_with_reason(&mut world.0, &before.0, action, outcome)
         } else {
-            self.other.cause_of_denied(&world.1, action, &why)
+            self.other.class_with_reason(&mut world.1, &before.1, action, outcome)
         };
-        let class = self.judged.class(&world.0, action, outcome, cause);
-        Came {
-            refused: said.verdict == Verdict::Refused,
-            goes_on: false,
-            found: vec![Found { class, then }],
-        }
+        Came { refused, goes_on: false, found: vec![Found { class, then }] }
     }
 
     fn has_edges_of(&self, (judged, other): &Self::World, kept: &Self::Kept) -> bool {
@@ -162,12 +123,37 @@ where
         judged && other.layer.graph.has_edges_of(kept.1.layer.graph())
     }
 
-    fn check(&self, (judged, other): &mut Self::World) -> Result<(), String> {
-        self.judged.check(judged)?;
-        self.other.check(other)
+    fn check(&self, (judged, _): &mut Self::World) -> Vec<String> {
+        self.judged.check(judged)
     }
 
     fn broken(&self, before: &Self::World, action: Action, law: String) -> Class {
         self.judged.class(&before.0, action, Outcome::Broken, law)
+    }
+}
+
+impl<A: Rule + Clone, B: Rule + Clone> Pair<A, B> {
+    /// What it means that the two have said different things, and the way on which it goes wrong where
+    /// one of them lets it.
+    fn parted(
+        &self,
+        (judged, other): &mut (World<A>, World<B>),
+        memo: &mut (Memo, Memo),
+        here: Verdict,
+        there: Verdict,
+    ) -> (Outcome, Vec<Action>) {
+        match (here, there) {
+            (Verdict::Aborted, _) => (Outcome::Abort, Vec::new()),
+            (Verdict::Stuck, _) => (Outcome::Stuck, Vec::new()),
+            (_, Verdict::Aborted | Verdict::Stuck) => (Outcome::Averted, Vec::new()),
+            _ if here < there => match self.other.goes_wrong(other, &mut memo.1) {
+                true => (Outcome::Averted, self.other.way_to_wrong(other).0),
+                false => (Outcome::FalseRefusal, Vec::new()),
+            },
+            _ => match self.judged.goes_wrong(judged, &mut memo.0) {
+                true => (Outcome::FalseAccept, self.judged.way_to_wrong(judged).0),
+                false => (Outcome::Allowed, Vec::new()),
+            },
+        }
     }
 }

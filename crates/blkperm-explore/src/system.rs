@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use blkperm_graph::{Refusal, Rule};
+use blkperm_graph::Rule;
 
 use crate::action::Action;
 use crate::command::Act;
@@ -93,12 +93,8 @@ pub trait System: Sync {
     /// Whether every edge is what it was.
     fn has_edges_of(&self, world: &Self::World, kept: &Self::Kept) -> bool;
 
-    /// Checks what has to hold in every state.
-    ///
-    /// # Errors
-    ///
-    /// A sentence about what does not.
-    fn check(&self, world: &mut Self::World) -> Result<(), String>;
+    /// What has to hold in every state and does not in this one, in a sentence each.
+    fn check(&self, world: &mut Self::World) -> Vec<String>;
 
     /// The class of it that a command has broken a law.
     fn broken(&self, before: &Self::World, action: Action, law: String) -> Class;
@@ -153,15 +149,13 @@ where
         let judged = self.judges && !action.winds_down() && !self.stage.goes_wrong(world, memo);
         match self.stage.act(world, action) {
             Act::Refused(_) => Came { refused: true, goes_on: true, found: Vec::new() },
-            Act::Aborted(refusal) => {
-                world.go_back(before);
-                let class = self.went_wrong(world, action, Outcome::Abort, &refusal);
+            Act::Aborted(_) => {
+                let class = self.stage.class_with_reason(world, before, action, Outcome::Abort);
                 Came { found: vec![class.into()], ..Came::default() }
             }
-            Act::JobFailed(refusal) if world.stuck_jobs() > stuck => {
+            Act::JobFailed(_) if world.stuck_jobs() > stuck => {
                 let after = world.keep();
-                world.go_back(before);
-                let class = self.went_wrong(world, action, Outcome::Stuck, &refusal);
+                let class = self.stage.class_with_reason(world, before, action, Outcome::Stuck);
                 world.go_back(&after);
                 Came { found: vec![class.into()], goes_on: true, refused: false }
             }
@@ -185,24 +179,12 @@ where
         world.layer.graph.has_edges_of(kept.layer.graph())
     }
 
-    fn check(&self, world: &mut World<R>) -> Result<(), String> {
+    fn check(&self, world: &mut World<R>) -> Vec<String> {
         self.stage.check(world)
     }
 
     fn broken(&self, before: &World<R>, action: Action, law: String) -> Class {
         self.stage.class(before, action, Outcome::Broken, law)
-    }
-}
-
-impl<R: Rule> Single<R> {
-    fn went_wrong(
-        &self,
-        before: &World<R>,
-        action: Action,
-        outcome: Outcome,
-        refusal: &Refusal,
-    ) -> Class {
-        self.stage.class(before, action, outcome, self.stage.cause(before, action, refusal))
     }
 }
 

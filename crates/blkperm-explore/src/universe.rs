@@ -1,7 +1,11 @@
 //! Universes: which images, strangers, exports and jobs there may be.
 
+use std::fmt;
+
 use blkperm_graph::{Demand, Permissions};
-use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{self, IntoDeserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// One image: a qcow2 node above a file node, or a quorum of images.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -16,28 +20,44 @@ pub struct ImageSpec {
     pub children: Vec<String>,
 }
 
-/// What one stranger demands: one thing, or several at once.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum StrangerDemand {
-    /// One thing.
-    One(Demanded),
-    /// Several at once.
-    Several(Vec<Demanded>),
-}
+/// What one stranger demands: in JSON one thing, or a list of several.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StrangerDemand(Vec<Demanded>);
 
 impl StrangerDemand {
     /// All that it is.
     pub fn parts(&self) -> &[Demanded] {
-        match self {
-            StrangerDemand::One(one) => std::slice::from_ref(one),
-            StrangerDemand::Several(all) => all,
-        }
+        &self.0
     }
 
     /// It as a demand.
     pub fn demand(&self) -> Demand {
-        self.parts().iter().fold(Demand::NONE, |all, one| all.union(one.demand()))
+        self.0.iter().fold(Demand::NONE, |all, one| all.union(one.demand()))
+    }
+}
+
+impl<'de> Deserialize<'de> for StrangerDemand {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+struct OneOrSeveral;
+
+impl<'de> Visitor<'de> for OneOrSeveral {
+    type Value = StrangerDemand;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what a stranger demands, as \"take-write\", or a list of such")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<StrangerDemand, E> {
+        let one = Demanded::deserialize(text.into_deserializer())?;
+        Ok(StrangerDemand(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<StrangerDemand, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(StrangerDemand)
     }
 }
 
@@ -125,6 +145,8 @@ pub struct Universe {
     pub manual: bool,
     /// Whether jobs may be paused and resumed.
     pub pauses: bool,
+    /// The longest sequence of commands that is explored unless told otherwise; all when absent.
+    pub depth: Option<u32>,
 }
 
 /// Why a universe cannot be explored.

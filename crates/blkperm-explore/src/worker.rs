@@ -121,10 +121,10 @@ impl<'a, S: System> Worker<'a, S> {
                 continue;
             }
             if !store.contains(&key) {
-                let checked = system.check(world);
+                let broken = system.check(world);
                 into.arrivals.push(Arrival { key, from: id as u32, action });
                 system.go_back(world, here);
-                if let Err(law) = checked {
+                for law in broken {
                     into.find(id, action, system.broken(world, action, law).into());
                 }
                 continue;

@@ -74,11 +74,9 @@ impl<R: Rule + Clone> Stage<R> {
             for action in self.ways_down(world) {
                 world.go_back(&steps[place].kept);
                 let stuck = world.stuck_jobs();
-                let (outcome, refusal) = match self.act(world, action) {
-                    Act::Aborted(refusal) => (Outcome::Abort, refusal),
-                    Act::JobFailed(refusal) if world.stuck_jobs() > stuck => {
-                        (Outcome::Stuck, refusal)
-                    }
+                let outcome = match self.act(world, action) {
+                    Act::Aborted(_) => Outcome::Abort,
+                    _ if world.stuck_jobs() > stuck => Outcome::Stuck,
                     _ => {
                         if seen.insert(self.pack(world)) {
                             waiting.push_back(steps.len());
@@ -88,9 +86,7 @@ impl<R: Rule + Clone> Stage<R> {
                         continue;
                     }
                 };
-                world.go_back(&steps[place].kept);
-                let cause = self.cause(world, action, &refusal);
-                let class = self.class(world, action, outcome, cause);
+                let class = self.class_with_reason(world, &steps[place].kept, action, outcome);
                 return (way(&steps, place, action), class);
             }
         }

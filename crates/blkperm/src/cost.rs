@@ -4,7 +4,7 @@ mod document;
 mod error;
 mod growth;
 mod json;
-mod machine;
+pub(crate) mod machine;
 mod measure;
 mod plot;
 mod shape;

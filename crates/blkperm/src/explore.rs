@@ -1,24 +1,25 @@
-//! `blkperm explore`: every sequence of commands in a universe, and where a rule goes wrong in it.
+//! `blkperm explore` and `blkperm merge`: every sequence of commands in a universe, and where a rule
+//! goes wrong in it.
 
 mod confirm;
 mod error;
+mod merge;
 mod report;
 mod results;
+mod search;
+mod subject;
 
 use crate::output::Format;
-use crate::registry::{Combination, CompletionName, RuleName, WithRule, with_rule};
-use blkperm_explore::{Limits, Progress, Search, Stage, Universe, scenario};
-use blkperm_graph::Rule;
+use crate::registry::{Combination, CompletionName, RuleName};
+use blkperm_explore::{Ended, Limits, Shard, ShardError, Subject, Universe};
 use blkperm_qemu::Programs;
-use blkperm_qmp::scenario::Scenario;
 use error::Error;
-use indicatif::ProgressBar;
-use report::{Class, Report};
+pub(crate) use merge::Merge;
+use report::Report;
+use search::Explorer;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,56 +27,82 @@ Examples:
           Every way in which QEMU's rule aborts on a chain of three images
   blkperm explore pair --rule ownership --completion atomic
           That the proposal does not, on a source and a target
+  blkperm explore chain --rule ownership --completion atomic --against baseline+stepwise
+          What the proposal refuses and QEMU accepts, and whether something goes wrong after it
   blkperm explore chain --confirm --witnesses found
           A scenario for each class of abort, played to the QEMU that is installed here
-  blkperm explore my.json --depth 8 --memory 500
-          Your own universe, as far as eight commands and 500 MiB go
+  blkperm explore my.json --file my.search --memory 4000
+          Your own universe; stop it with Ctrl-C, and go on with the same command
+  blkperm explore large --file s --shard 2/8 --part s.2 && blkperm merge s s.*
+          One level of a search on eight machines: see blkperm merge
 
 A universe is a JSON object, as in
   {\"images\": [{\"name\": \"base\"}, {\"name\": \"top\", \"backing\": \"base\"}], \"strangers\": 1,
-   \"demands\": [\"unshare-consistent-read\"], \"exports\": 1, \"jobs\": 1, \"kinds\": [\"commit\"],
-   \"manual\": true, \"pauses\": false}
+   \"demands\": [\"unshare-consistent-read\", [\"take-write\", \"unshare-write\"]], \"exports\": 1,
+   \"jobs\": 1, \"kinds\": [\"commit\"], \"manual\": true, \"pauses\": false}
+An image with \"children\": [\"a\", \"b\"] instead of \"backing\" is a quorum. The presets are in
+crates/blkperm-explore/src/universe/.
 
 Exit status:
   0  nothing goes wrong in what was explored
   1  something does
-  2  bad input, or QEMU cannot be used";
-
-/// What a state costs at most, with its share of the tables, which double as they grow.
-const BYTES_PER_STATE: usize = 64;
+  2  bad input, or QEMU cannot be used
+  3  the memory was used up, or the search was stopped; what was covered is shown";
 
 /// The arguments of `blkperm explore`.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explore {
-    /// A universe: chain, pair, two-jobs, large, or a file
-    universe: PathBuf,
+    /// A universe: chain, pair, fork, two-jobs, large, or a file
+    #[arg(required = true, value_name = "UNIVERSE")]
+    universes: Vec<PathBuf>,
     /// The rule
     #[arg(long, value_enum, default_value_t = RuleName::Baseline, value_name = "RULE")]
     rule: RuleName,
     /// How jobs complete
     #[arg(long, value_enum, default_value_t = CompletionName::Stepwise, value_name = "HOW")]
     completion: CompletionName,
-    /// The longest sequence of commands; all by default
+    /// Do the same under a second rule, and find where the verdicts part
+    #[arg(long, value_name = "RULE+HOW")]
+    against: Option<Combination>,
+    /// Find false accepts too: commands after which something goes wrong, and before which nothing did
+    #[arg(long, conflicts_with = "against")]
+    judge: bool,
+    /// The longest sequence of commands; by default what the universe says, or all
     #[arg(long, value_name = "COMMANDS")]
     depth: Option<u32>,
     /// The memory for states, in MiB; when it is used up, what was covered is reported
     #[arg(long, default_value_t = 1024, value_name = "MIB",
-          value_parser = clap::value_parser!(u32).range(1..=131_072))]
+          value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     memory: u32,
+    /// Keep the search in FILE when it ends or is stopped; go on from there if it exists
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Expand only this shard's part of the level at which FILE stands: K/N, with K from 1 to N. With N
+    /// alone, K is what SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX say
+    #[arg(long, value_name = "K/N", requires = "file", requires = "part", value_parser = shard)]
+    shard: Option<Shard>,
+    /// Where the shard's findings go
+    #[arg(long, value_name = "FILE", requires = "shard")]
+    part: Option<PathBuf>,
     /// Write a witness of each class into this directory, as a scenario
     #[arg(long, value_name = "DIRECTORY")]
     witnesses: Option<PathBuf>,
-    /// Under QEMU's own rule and completion: play every witness to the qemu-storage-daemon in PATH
+    /// Play every witness that QEMU's own rule and completion take part in to the qemu-storage-daemon
+    /// in PATH
     #[arg(long)]
     confirm: bool,
     /// The format of the output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Explore under every combination of rule and completion, and rewrite the universe's part of
-    /// FILE, between its marks
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["rule", "completion", "witnesses"])]
+    /// Rewrite what FILE says of this search, between its marks
+    #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Explore each universe under every combination of rule and completion, by itself and beside
+    /// QEMU's, and rewrite what FILE says of them, between its marks
+    #[arg(long, value_name = "FILE",
+          conflicts_with_all = ["rule", "completion", "against", "judge", "witnesses", "file", "write"])]
+    ablation: Option<PathBuf>,
 }
 
 impl Explore {
@@ -83,134 +110,106 @@ impl Explore {
     ///
     /// # Errors
     ///
-    /// Fails before anything runs when the universe is not one, and when QEMU cannot be used or a
-    /// file cannot be written.
+    /// Fails before anything runs when the universe is not one, a file is none of this search, or QEMU
+    /// cannot be used; and when a file cannot be written.
     pub(crate) fn run(self) -> Result<ExitCode, Error> {
-        let universe = load(&self.universe)?;
+        let texts = self.universes.iter().map(|universe| load(universe));
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
         let programs = self.confirm.then(Programs::find).transpose()?;
         if let Some(directory) = &self.witnesses {
             fs::create_dir_all(directory).map_err(Error::write(directory))?;
         }
-        if let Some(file) = &self.write {
-            let each = Combination::COMPARED.into_iter();
-            let explore = |one| self.explore(universe.clone(), one, programs.as_ref());
-            let reports: Vec<Report> = each.map(explore).collect::<Result<_, _>>()?;
-            results::rewrite(file, &reports)?;
+        let limits = |universe: &str| self.limits(universe);
+        if let Some(file) = &self.ablation {
+            results::write_ablation(file, &self.universes, limits, programs.as_ref())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let combination = Combination { rule: self.rule, completion: self.completion };
-        let report = self.explore(universe, combination, programs.as_ref())?;
-        if let Some(directory) = &self.witnesses {
-            for (number, class) in report.classes.iter().enumerate() {
-                let file = directory.join(format!("{}-{number:02}.qmp", report.universe_stem()));
-                fs::write(&file, &class.text).map_err(Error::write(&file))?;
-            }
-        }
-        self.show(&report)?;
-        Ok(ExitCode::from(u8::from(!report.classes.is_empty())))
-    }
-
-    /// Explores under one combination; where there are `programs` and the combination is QEMU's, the
-    /// witnesses of aborts are played to it.
-    fn explore(
-        &self,
-        universe: Universe,
-        combination: Combination,
-        programs: Option<&Programs>,
-    ) -> Result<Report, Error> {
-        let limits = Limits {
-            depth: self.depth.unwrap_or(u32::MAX),
-            states: ((self.memory as usize) << 20) / BYTES_PER_STATE,
+        let ([universe], [text]) = (&*self.universes, &*texts) else {
+            return Err(Error::OneUniverse);
         };
-        let name = self.universe.display().to_string();
-        let mut report = with_rule(combination.rule, Work { universe, combination, limits, name });
-        if let Some(programs) = programs.filter(|_| combination == Combination::QEMU) {
-            for class in &mut report.classes {
-                class.confirmed = Some(confirm::confirm(programs, &class.scenario)?);
-            }
+        let (subject, limits) = (self.subject(stem(universe), text.clone()), self.limits(text)?);
+        let explorer =
+            Explorer { subject: &subject, limits, file: self.file.as_deref(), shard: self.shard() };
+        let Some(mut report) = explorer.run()? else { return Ok(ExitCode::SUCCESS) };
+        if let Some(programs) = &programs {
+            confirm::confirm_all(programs, &mut report)?;
         }
-        Ok(report)
+        self.write_witnesses(&report)?;
+        if let Some(file) = &self.write {
+            results::write_search(file, &report)?;
+        }
+        report.show(self.format)?;
+        Ok(exit_code(&report))
     }
 
-    fn show(&self, report: &Report) -> Result<(), Error> {
-        let mut out = anstream::stdout().lock();
-        match self.format {
-            Format::Text => write!(out, "{}", report.text())?,
-            Format::Json => {
-                serde_json::to_writer_pretty(&mut out, report)?;
-                writeln!(out)?;
-            }
+    fn limits(&self, universe: &str) -> Result<Limits, Error> {
+        let depth = self.depth.or(Universe::parse(universe)?.depth).unwrap_or(u32::MAX);
+        Ok(Limits { depth, bytes: (self.memory as usize) << 20 })
+    }
+
+    fn subject(&self, name: String, universe: String) -> Subject {
+        let judged = Combination { rule: self.rule, completion: self.completion };
+        Subject {
+            name,
+            universe,
+            judged: judged.to_string(),
+            against: self.against.map(|one| one.to_string()),
+            judges: self.judge,
         }
-        out.flush()?;
+    }
+
+    fn shard(&self) -> Option<(Shard, &Path)> {
+        self.shard.zip(self.part.as_deref())
+    }
+
+    fn write_witnesses(&self, report: &Report) -> Result<(), Error> {
+        let Some(directory) = &self.witnesses else { return Ok(()) };
+        for (number, class) in report.classes.iter().enumerate() {
+            let file = directory.join(format!("{}-{number:02}.qmp", report.universe));
+            fs::write(&file, &class.text).map_err(Error::write(&file))?;
+        }
         Ok(())
     }
 }
 
-/// The preset of that name, or else the file.
-fn load(argument: &Path) -> Result<Universe, Error> {
+fn exit_code(report: &Report) -> ExitCode {
+    ExitCode::from(match report.ended {
+        Ended::Memory | Ended::Stopped => 3,
+        Ended::Complete | Ended::Depth => u8::from(report.goes_wrong()),
+    })
+}
+
+/// The text of the preset of that name, or else of the file.
+fn load(argument: &Path) -> Result<String, Error> {
     let name = argument.to_string_lossy();
-    if Universe::presets().any(|preset| preset == name) || !argument.exists() {
-        return Ok(Universe::preset(&name)?);
-    }
-    let text = fs::read_to_string(argument)
-        .map_err(|source| Error::Read { file: argument.to_owned(), source })?;
-    Ok(Universe::parse(&text)?)
+    let text = if Universe::presets().any(|preset| preset == name) || !argument.exists() {
+        Universe::preset(&name)?.to_owned()
+    } else {
+        fs::read_to_string(argument).map_err(Error::read(argument))?
+    };
+    Universe::parse(&text)?;
+    Ok(text)
 }
 
-/// A search, before the rule is known.
-struct Work {
-    universe: Universe,
-    combination: Combination,
-    limits: Limits,
-    name: String,
+/// The universe's name, for titles and file names.
+fn stem(argument: &Path) -> String {
+    argument.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-impl WithRule for Work {
-    type Output = Report;
-
-    fn run<R>(self, rule: R) -> Report
-    where
-        R: Rule + Clone + Send + Sync + 'static,
-        R::Hold: Send + Sync,
-        R::Tally: Send + Sync,
-    {
-        let stage = Stage::new(self.universe, rule, self.combination.completion.completion());
-        let bar = ProgressBar::new_spinner();
-        bar.enable_steady_tick(Duration::from_millis(200));
-        let found = Search::new(&stage, self.limits).run(|progress| watch(&bar, progress));
-        bar.finish_and_clear();
-        let classes = found.findings.iter().map(|finding| {
-            let title = finding.class.to_string();
-            let text = scenario(&stage, &title, &finding.witness);
-            let scenario = Scenario::parse(Path::new("witness"), &text);
-            Class {
-                outcome: finding.class.outcome,
-                title,
-                count: finding.count,
-                length: finding.witness.len(),
-                confirmed: None,
-                scenario: scenario.expect("what the search writes is well formed"),
-                text,
-            }
-        });
-        Report {
-            universe: self.name,
-            combination: self.combination.to_string(),
-            states: found.states,
-            transitions: found.transitions,
-            refused: found.refused,
-            depth: found.depth,
-            is_complete: found.is_complete,
-            seconds: found.elapsed.as_secs_f64(),
-            classes: classes.collect(),
-        }
-    }
-}
-
-fn watch(bar: &ProgressBar, progress: Progress) {
-    let rate = progress.transitions as f64 / bar.elapsed().as_secs_f64().max(1e-3);
-    bar.set_message(format!(
-        "{} states, {} to expand, depth {}, {rate:.0} transitions/s",
-        progress.states, progress.frontier, progress.depth
-    ));
+/// `K/N`, or `N` for the place that a scheduler has given to this process.
+fn shard(text: &str) -> Result<Shard, String> {
+    let variable = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let Ok(count) = text.parse::<u32>() else {
+        return text.parse().map_err(|error: ShardError| error.to_string());
+    };
+    // Tasks of an array are numbered from whatever its user says; completion indexes from 0.
+    let of_slurm = |task: u32| task.checked_sub(variable("SLURM_ARRAY_TASK_MIN").unwrap_or(1));
+    let place = variable("SLURM_ARRAY_TASK_ID").and_then(of_slurm);
+    let place = place.or_else(|| variable("JOB_COMPLETION_INDEX"));
+    let Some(place) = place else {
+        return Err("give K/N: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX says which \
+                    shard this is"
+            .to_owned());
+    };
+    Shard::new(place.saturating_add(1), count).map_err(|error| error.to_string())
 }

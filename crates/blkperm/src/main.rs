@@ -60,6 +60,8 @@ enum Command {
     Explain(explain::Explain),
     /// Searches every sequence of commands for what goes wrong
     Explore(explore::Explore),
+    /// Puts together what several machines have explored
+    Merge(explore::Merge),
     /// Measures what an edge costs, with QEMU beside us
     Cost(cost::Cost),
     /// Plays random scripts to real QEMU and to a rule, and says where they differ
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Draw(draw) => draw.run().map_err(Into::into),
         Command::Explain(explain) => explain.run().map_err(Into::into),
         Command::Explore(explore) => explore.run().map_err(Into::into),
+        Command::Merge(merge) => merge.run().map_err(Into::into),
         Command::Cost(cost) => cost.run().map_err(Into::into),
         Command::Differ(differ) => differ.run(),
         Command::Serve(serve) => serve.run(),

@@ -9,6 +9,7 @@ use blkperm_qmp::play::Endpoint;
 use clap::ValueEnum;
 use serde::Serialize;
 use std::fmt;
+use std::str::FromStr;
 
 /// The rules by which permissions are judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
@@ -96,6 +97,16 @@ impl Combination {
         Combination::PROPOSAL,
     ];
 
+    /// All there are.
+    pub(crate) const ALL: [Combination; 6] = [
+        Combination::QEMU,
+        Combination::new(RuleName::Baseline, CompletionName::Atomic),
+        Combination::new(RuleName::Groups, CompletionName::Stepwise),
+        Combination::new(RuleName::Groups, CompletionName::Atomic),
+        Combination::new(RuleName::Ownership, CompletionName::Stepwise),
+        Combination::PROPOSAL,
+    ];
+
     const fn new(rule: RuleName, completion: CompletionName) -> Combination {
         Combination { rule, completion }
     }
@@ -110,6 +121,20 @@ impl Combination {
 impl fmt::Display for Combination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}+{}", word(self.rule), word(self.completion))
+    }
+}
+
+/// Reads `baseline+stepwise`.
+impl FromStr for Combination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Combination, String> {
+        let Some((rule, completion)) = text.split_once('+') else {
+            return Err("a rule and a completion are needed, as in baseline+stepwise".to_owned());
+        };
+        let (rule, completion) =
+            (RuleName::from_str(rule, false)?, CompletionName::from_str(completion, false)?);
+        Ok(Combination { rule, completion })
     }
 }
 

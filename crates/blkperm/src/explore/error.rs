@@ -1,6 +1,6 @@
 //! What ends an exploration early.
 
-use blkperm_explore::UniverseError;
+use blkperm_explore::{FileError, UniverseError};
 use blkperm_qmp::play;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,27 @@ pub(crate) enum Error {
     /// The universe is not one.
     #[error(transparent)]
     Universe(#[from] UniverseError),
+    /// A file of a search cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file of a search names no combination.
+    #[error("the search is of something else: {0}")]
+    Combination(String),
+    /// There is no level to be shared.
+    #[error("'{}' is not there: explore the first levels into it, then share the next", .0.display())]
+    NothingToShare(PathBuf),
+    /// A shard was stopped before its end.
+    #[error("stopped: the shard's part is not written")]
+    Stopped,
+    /// A search of an ablation did not come to its end.
+    #[error("universe '{0}' was not explored to its end: give --memory more, or --depth")]
+    Unfinished(String),
+    /// Several universes, where one is explored.
+    #[error("one universe at a time, except with --ablation")]
+    OneUniverse,
+    /// Signals cannot be caught.
+    #[error("failed to listen for signals")]
+    Signal(#[source] io::Error),
     /// A file could not be read.
     #[error("failed to read '{}'", file.display())]
     Read {
@@ -42,8 +63,14 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What to make of a failure to read `file`.
+    pub(super) fn read(file: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        let file = file.to_owned();
+        |source| Error::Read { file, source }
+    }
+
     /// What to make of a failure to write `file`.
-    pub(crate) fn write(file: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+    pub(super) fn write(file: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
         let file = file.to_owned();
         |source| Error::Write { file, source }
     }

@@ -1,88 +1,174 @@
 //! What a search has found, for people and programs.
 
 use super::confirm::Confirmed;
-use blkperm_explore::Outcome;
+use super::error::Error;
+use crate::output::Format;
+use blkperm_explore::{Ended, Outcome, Subject, Universe, scenario};
 use blkperm_qmp::scenario::Scenario;
 use serde::{Serialize, Serializer};
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write;
 use std::path::Path;
 
 /// What a search has found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     /// The universe, as it was named.
-    pub(crate) universe: String,
+    pub(super) universe: String,
     /// The rule and the completion.
-    pub(crate) combination: String,
+    pub(super) combination: String,
+    /// Those that they are compared with.
+    pub(super) against: Option<String>,
     /// How many states there are.
-    pub(crate) states: usize,
+    pub(super) states: usize,
+    /// How many of them were not explored.
+    pub(super) frontier: usize,
     /// How many commands were tried.
-    pub(crate) transitions: u64,
+    pub(super) transitions: u64,
     /// How many of them were refused.
-    pub(crate) refused: u64,
+    pub(super) refused: u64,
     /// The longest sequence of commands.
-    pub(crate) depth: u32,
-    /// Whether everything was explored.
-    pub(crate) is_complete: bool,
+    pub(super) depth: u32,
+    /// Why it has ended.
+    #[serde(serialize_with = "ended")]
+    pub(super) ended: Ended,
     /// How long it took.
-    pub(crate) seconds: f64,
-    /// What goes wrong.
-    pub(crate) classes: Vec<Class>,
+    pub(super) seconds: f64,
+    /// The memory for states.
+    pub(super) bytes: usize,
+    /// What was found.
+    pub(super) classes: Vec<Class>,
 }
 
-/// One class of what goes wrong.
+/// One class of what was found.
 #[derive(Debug, Serialize)]
-pub(crate) struct Class {
-    #[serde(serialize_with = "outcome")]
-    pub(crate) outcome: Outcome,
+pub(super) struct Class {
+    pub(super) outcome: Outcome,
     /// What it is.
-    pub(crate) title: String,
+    pub(super) title: String,
     /// How many transitions belong to it.
-    pub(crate) count: u64,
-    /// How many commands its witness has.
-    pub(crate) length: usize,
+    pub(super) count: u64,
+    /// How many commands it takes.
+    pub(super) length: usize,
+    /// By how many more something goes wrong, where it has not yet.
+    pub(super) then: usize,
     /// What QEMU did, where it was asked.
-    pub(crate) confirmed: Option<Confirmed>,
+    pub(super) confirmed: Option<Confirmed>,
     #[serde(skip)]
-    pub(crate) scenario: Scenario,
+    pub(super) scenario: Scenario,
     /// The witness, as the text of a scenario.
     #[serde(rename = "witness")]
-    pub(crate) text: String,
+    pub(super) text: String,
 }
 
-fn outcome<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match outcome {
-        Outcome::Abort => "abort",
-        Outcome::Stuck => "stuck",
-        Outcome::Broken => "broken",
+fn ended<S: Serializer>(ended: &Ended, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match ended {
+        Ended::Complete => "complete",
+        Ended::Depth => "depth",
+        Ended::Memory => "memory",
+        Ended::Stopped => "stopped",
     })
 }
 
 impl Report {
-    /// The universe's name, for file names.
-    pub(crate) fn universe_stem(&self) -> String {
-        let stem = Path::new(&self.universe).file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
+    /// What a search has found that was about `subject`.
+    pub(super) fn new(
+        subject: &Subject,
+        found: &blkperm_explore::Report,
+        ended: Ended,
+    ) -> Result<Report, Error> {
+        let universe = Universe::parse(&subject.universe)?;
+        let class = |finding: &blkperm_explore::Finding| {
+            let title = finding.class.to_string();
+            let actions = [&*finding.witness, &*finding.then].concat();
+            let text = scenario(&universe, &title, &actions);
+            let scenario = Scenario::parse(Path::new("witness"), &text);
+            Class {
+                outcome: finding.class.outcome,
+                title,
+                count: finding.count,
+                length: finding.witness.len(),
+                then: finding.then.len(),
+                confirmed: None,
+                scenario: scenario.expect("what the search writes is well formed"),
+                text,
+            }
+        };
+        Ok(Report {
+            universe: subject.name.clone(),
+            combination: subject.judged.clone(),
+            against: subject.against.clone(),
+            states: found.states,
+            frontier: found.frontier,
+            transitions: found.transitions,
+            refused: found.refused,
+            depth: found.depth,
+            ended,
+            seconds: found.elapsed.as_secs_f64(),
+            bytes: found.bytes,
+            classes: found.findings.iter().map(class).collect(),
+        })
+    }
+
+    /// Whether anything speaks against the rule.
+    pub(super) fn goes_wrong(&self) -> bool {
+        self.classes.iter().any(|class| class.outcome.is_wrong())
+    }
+
+    /// Shows it.
+    pub(super) fn show(&self, format: Format) -> Result<(), Error> {
+        let mut out = anstream::stdout().lock();
+        match format {
+            Format::Text => write!(out, "{}", self.text())?,
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut out, self)?;
+                writeln!(out)?;
+            }
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    /// What was covered, in a sentence.
+    pub(super) fn covered(&self) -> String {
+        let Report { frontier, depth, .. } = self;
+        match self.ended {
+            Ended::Complete => "everything is explored".to_owned(),
+            Ended::Depth => format!(
+                "all sequences of up to {depth} commands are explored, not the {frontier} states \
+                 they end in"
+            ),
+            Ended::Memory => format!(
+                "the memory is used up: all sequences of up to {depth} commands are explored, and \
+                 {frontier} states are not; give --memory more, or --depth"
+            ),
+            Ended::Stopped => format!(
+                "stopped: all sequences of up to {depth} commands are explored, and {frontier} \
+                 states are not"
+            ),
+        }
     }
 
     /// It for people.
-    pub(crate) fn text(&self) -> String {
-        let mut text = format!("{}, {}\n", self.universe, self.combination);
-        let covered = match self.is_complete {
-            true => "everything was explored".to_owned(),
-            false => format!("explored up to {} commands, not everything", self.depth),
-        };
-        let rate = self.transitions as f64 / self.seconds.max(1e-3);
+    fn text(&self) -> String {
+        let against = self.against.as_ref().map(|other| format!(" against {other}"));
+        let mut text =
+            format!("{}, {}{}\n", self.universe, self.combination, against.unwrap_or_default());
+        let Report { states, transitions, refused, seconds, .. } = self;
+        let rate = *transitions as f64 / seconds.max(1e-3);
+        let per_state = self.bytes / states;
+        let _ = writeln!(text, "{}", self.covered());
         let _ = writeln!(
             text,
-            "{} states, {} transitions, {} of them refused; {covered}; {:.1} s, {rate:.0} a second",
-            self.states, self.transitions, self.refused, self.seconds
+            "{states} states, {transitions} transitions, {refused} of them refused; {seconds:.1} s, \
+             {rate:.0} a second; {per_state} bytes a state"
         );
         if self.classes.is_empty() {
             text.push_str("nothing goes wrong\n");
         }
-        for Class { title, count, length, confirmed, .. } in &self.classes {
-            let _ = writeln!(text, "  {title}\n    {count} times, first after {length} commands");
+        for Class { title, count, length, then, confirmed, .. } in &self.classes {
+            let _ = write!(text, "  {title}\n    {count} times, first after {length} commands");
+            text.push_str(&if *then > 0 { format!(", wrong {then} later\n") } else { "\n".into() });
             match confirmed {
                 Some(Confirmed::Died { signal, message }) => {
                     let _ = writeln!(text, "    QEMU: {signal}: {message}");

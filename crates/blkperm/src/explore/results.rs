@@ -1,96 +1,238 @@
-//! What searches have found, as a part of a document that is rewritten.
+//! What searches have found, as parts of a document that are rewritten.
 
-use super::confirm::Confirmed;
+use super::confirm::{Confirmed, confirm_all};
 use super::error::Error;
 use super::report::{Class, Report};
-use blkperm_explore::Outcome;
+use super::search::Explorer;
+use super::{load, stem};
+use crate::cost::machine::Machine;
+use crate::registry::Combination;
+use blkperm_explore::{Ended, Limits, Outcome, Subject};
+use blkperm_qemu::Programs;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Rewrites what is between the marks of the reports' universe; adds both at the end where there are
-/// none yet.
-pub(super) fn rewrite(file: &Path, reports: &[Report]) -> Result<(), Error> {
-    let read = |source| Error::Read { file: file.to_owned(), source };
-    let text = if file.exists() { fs::read_to_string(file).map_err(read)? } else { String::new() };
-    let name = reports[0].universe_stem();
-    let (begin, end) = (format!("<!-- begin {name} -->"), format!("<!-- end {name} -->"));
-    let part = format!("{begin}\n{}{end}", part(reports));
-    let places = text.find(&begin).zip(text.find(&end));
-    let text = match places.filter(|(from, to)| from < to) {
-        Some((from, to)) => format!("{}{part}{}", &text[..from], &text[to + end.len()..]),
-        None => format!("{text}\n{part}\n"),
-    };
-    fs::write(file, text).map_err(Error::write(file))
+/// What the columns of an ablation count, and how they are called.
+const COLUMNS: [(Outcome, &str); 7] = [
+    (Outcome::Abort, "abort"),
+    (Outcome::Stuck, "stuck"),
+    (Outcome::Broken, "law broken"),
+    (Outcome::FalseAccept, "false accept"),
+    (Outcome::FalseRefusal, "false refusal"),
+    (Outcome::Averted, "averted"),
+    (Outcome::Allowed, "allowed"),
+];
+
+/// A universe under one combination: by itself, and beside QEMU's.
+struct Row {
+    alone: Report,
+    beside_qemu: Option<Report>,
 }
 
-fn part(reports: &[Report]) -> String {
-    let name = &reports[0].universe;
+impl Row {
+    /// The classes of an outcome. What goes wrong by itself counts from the search that is not cut off
+    /// where the verdicts part.
+    fn classes(&self, outcome: Outcome) -> impl Iterator<Item = &Class> {
+        let by_itself = matches!(
+            outcome,
+            Outcome::Abort | Outcome::Stuck | Outcome::Broken | Outcome::FalseAccept
+        );
+        let report = if by_itself { Some(&self.alone) } else { self.beside_qemu.as_ref() };
+        let classes = report.into_iter().flat_map(|report| &report.classes);
+        classes.filter(move |class| class.outcome == outcome)
+    }
+
+    /// How many classes and how many transitions have an outcome; `-` where nobody looked.
+    fn cell(&self, outcome: Outcome) -> Tally {
+        let times = self.classes(outcome).map(|class| class.count).sum();
+        Tally { classes: self.classes(outcome).count(), times }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    classes: usize,
+    times: u64,
+}
+
+impl Tally {
+    fn text(self) -> String {
+        let Tally { classes, times } = self;
+        if times == 0 { "0".to_owned() } else { format!("{classes} ({times})") }
+    }
+}
+
+/// Explores universes under every combination, each beside QEMU's, and rewrites their parts of a
+/// document, and the one that sums them up.
+pub(super) fn write_ablation(
+    file: &Path,
+    universes: &[PathBuf],
+    limits: impl Fn(&str) -> Result<Limits, Error>,
+    programs: Option<&Programs>,
+) -> Result<(), Error> {
+    let mut sums = [[Tally::default(); COLUMNS.len()]; Combination::ALL.len()];
+    for universe in universes {
+        let text = load(universe)?;
+        let limits = limits(&text)?;
+        let rows = Combination::ALL.map(|one| row(&stem(universe), &text, one, limits, programs));
+        let rows: Vec<Row> = rows.into_iter().collect::<Result<_, _>>()?;
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            for (sum, (outcome, _)) in sums.iter_mut().zip(COLUMNS) {
+                let cell = row.cell(outcome);
+                sum.classes += cell.classes;
+                sum.times += cell.times;
+            }
+        }
+        rewrite(file, &stem(universe), &universe_part(&stem(universe), &rows))?;
+    }
+    let names: Vec<String> =
+        universes.iter().map(|universe| format!("`{}`", stem(universe))).collect();
+    rewrite(file, "ablation", &ablation_part(&names, &sums))
+}
+
+fn row(
+    name: &str,
+    universe: &str,
+    combination: Combination,
+    limits: Limits,
+    programs: Option<&Programs>,
+) -> Result<Row, Error> {
+    let explore = |against: Option<Combination>| -> Result<Report, Error> {
+        let subject = Subject {
+            name: name.to_owned(),
+            universe: universe.to_owned(),
+            judged: combination.to_string(),
+            against: against.map(|one| one.to_string()),
+            judges: against.is_none(),
+        };
+        let explorer = Explorer { subject: &subject, limits, file: None, shard: None };
+        let mut report = explorer.run()?.expect("a search without shards has a report");
+        if matches!(report.ended, Ended::Memory | Ended::Stopped) {
+            return Err(Error::Unfinished(name.to_owned()));
+        }
+        programs.map_or(Ok(()), |programs| confirm_all(programs, &mut report))?;
+        Ok(report)
+    };
+    let beside = (combination != Combination::QEMU).then(|| explore(Some(Combination::QEMU)));
+    Ok(Row { alone: explore(None)?, beside_qemu: beside.transpose()? })
+}
+
+fn table_head() -> String {
+    let names: Vec<&str> = COLUMNS.iter().map(|(_, name)| *name).collect();
+    format!("{} |\n", names.join(" | "))
+}
+
+fn ablation_part(universes: &[String], sums: &[[Tally; COLUMNS.len()]]) -> String {
+    let mut text = format!("\n## All of {} together\n\n", universes.join(", "));
+    let _ = write!(text, "| rule and completion | {}", table_head());
+    let _ = writeln!(text, "|---|{}", "---:|".repeat(COLUMNS.len()));
+    for (combination, sums) in Combination::ALL.iter().zip(sums) {
+        let cells: Vec<String> = sums.iter().map(|sum| sum.text()).collect();
+        let _ = writeln!(text, "| {combination} | {} |", cells.join(" | "));
+    }
+    text.push_str("\nClasses, each once for each universe, and in parentheses transitions.\n");
+    text
+}
+
+fn universe_part(name: &str, rows: &[Row]) -> String {
     let mut text = format!("\n## Universe `{name}`\n\n");
-    text.push_str("| rule and completion | states | transitions | longest | covered ");
-    text.push_str("| abort | stuck | law broken |\n|---|---:|---:|---:|---|---:|---:|---:|\n");
-    for report in reports {
-        let covered = if report.is_complete { "all" } else { "in part" };
-        let Report { combination, states, transitions, depth, .. } = report;
-        let [abort, stuck, broken] =
-            [Outcome::Abort, Outcome::Stuck, Outcome::Broken].map(|outcome| cell(report, outcome));
+    let head = "| rule and completion | states | transitions | longest | covered ";
+    let _ = write!(text, "{head}| {}", table_head());
+    let _ = writeln!(text, "|---|---:|---:|---:|---|{}", "---:|".repeat(COLUMNS.len()));
+    for row in rows {
+        let Report { combination, states, transitions, depth, ended, .. } = &row.alone;
+        let covered = if *ended == Ended::Complete { "all" } else { "in part" };
+        let cells: Vec<String> = COLUMNS.map(|(outcome, _)| row.cell(outcome).text()).into();
         let _ = writeln!(
             text,
-            "| {combination} | {states} | {transitions} | {depth} | {covered} | {abort} | {stuck} | {broken} |"
+            "| {combination} | {states} | {transitions} | {depth} | {covered} | {} |",
+            cells.join(" | ")
         );
     }
-    text.push_str("\nIn the last three columns: classes, and in parentheses transitions.\n");
-    for report in reports.iter().filter(|report| !report.classes.is_empty()) {
-        let _ = writeln!(text, "\n### {}\n", report.combination);
-        text.push_str("| class | times | first after | QEMU |\n|---|---:|---:|---|\n");
-        for Class { title, count, length, confirmed, .. } in &report.classes {
-            let qemu = match confirmed {
-                Some(Confirmed::Died { signal, .. }) => signal,
-                Some(Confirmed::Lived) => "lives",
-                Some(Confirmed::DiedEarlier) => "dies earlier",
-                None => "not asked",
-            };
-            let _ = writeln!(text, "| {title} | {count} | {length} | {qemu} |");
+    for row in rows {
+        let classes = COLUMNS.iter().flat_map(|&(outcome, _)| row.classes(outcome));
+        let classes: Vec<&Class> = classes.collect();
+        if !classes.is_empty() {
+            let _ = writeln!(text, "\n### {}\n", row.alone.combination);
+            text.push_str("| class | times | first after | QEMU |\n|---|---:|---:|---|\n");
+            classes.into_iter().for_each(|class| text.push_str(&class_line(class)));
         }
     }
     text
 }
 
-fn cell(report: &Report, outcome: Outcome) -> String {
-    let of = || report.classes.iter().filter(|class| class.outcome == outcome);
-    let times: u64 = of().map(|class| class.count).sum();
-    if times == 0 { "0".to_owned() } else { format!("{} ({times})", of().count()) }
+fn class_line(class: &Class) -> String {
+    let Class { title, count, length, then, confirmed, .. } = class;
+    let later = if *then > 0 { format!(" + {then}") } else { String::new() };
+    let qemu = match confirmed {
+        Some(Confirmed::Died { signal, .. }) => signal,
+        Some(Confirmed::Lived) => "lives",
+        Some(Confirmed::DiedEarlier) => "dies earlier",
+        None => "not asked",
+    };
+    format!("| {title} | {count} | {length}{later} | {qemu} |\n")
+}
+
+/// Rewrites the part of a document that tells of one search.
+pub(super) fn write_search(file: &Path, report: &Report) -> Result<(), Error> {
+    let Report { universe, combination, states, transitions, refused, seconds, .. } = report;
+    let name = format!("{universe} {combination}");
+    let mut text = format!("\n## Universe `{universe}` under {combination}\n\n");
+    let Machine { processor, threads, .. } = Machine::here();
+    let rate = *transitions as f64 / seconds.max(1e-3);
+    let _ = writeln!(
+        text,
+        "{}: {states} states, {transitions} transitions, {refused} of them refused, ways of up to {} \
+         commands; {seconds:.0} s, {rate:.0} transitions a second, {} bytes a state, on {processor}, {threads} threads.",
+        report.covered(),
+        report.depth,
+        report.bytes / states
+    );
+    if report.classes.is_empty() {
+        text.push_str("\nNothing goes wrong, and no law is broken.\n");
+    } else {
+        text.push_str("\n| class | times | first after | QEMU |\n|---|---:|---:|---|\n");
+        report.classes.iter().for_each(|class| text.push_str(&class_line(class)));
+    }
+    rewrite(file, &name, &text)
+}
+
+/// Rewrites what is between the marks of that name; adds both at the end where there are none yet.
+fn rewrite(file: &Path, name: &str, text: &str) -> Result<(), Error> {
+    let document = if file.exists() {
+        fs::read_to_string(file).map_err(Error::read(file))?
+    } else {
+        String::new()
+    };
+    let (begin, end) = (format!("<!-- begin {name} -->"), format!("<!-- end {name} -->"));
+    let part = format!("{begin}\n{text}{end}");
+    let places = document.find(&begin).zip(document.find(&end));
+    let document = match places.filter(|(from, to)| from < to) {
+        Some((from, to)) => format!("{}{part}{}", &document[..from], &document[to + end.len()..]),
+        None => format!("{document}\n{part}\n"),
+    };
+    fs::write(file, document).map_err(Error::write(file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn report() -> Report {
-        Report {
-            universe: "chain".to_owned(),
-            combination: "baseline+stepwise".to_owned(),
-            states: 3,
-            transitions: 5,
-            refused: 1,
-            depth: 2,
-            is_complete: true,
-            seconds: 0.5,
-            classes: Vec::new(),
-        }
-    }
-
     #[test]
     fn a_part_is_added_once_and_rewritten_after_that() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("results.md");
         fs::write(&file, "# Results\n").unwrap();
-        rewrite(&file, &[report()]).unwrap();
-        let first = fs::read_to_string(&file).unwrap();
-        assert!(first.starts_with("# Results\n") && first.contains("| 3 | 5 | 2 | all |"));
-        rewrite(&file, &[report()]).unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), first);
-        rewrite(&file, &[Report { states: 4, ..report() }]).unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), first.replace("| 3 | 5", "| 4 | 5"));
+        rewrite(&file, "one", "first\n").unwrap();
+        rewrite(&file, "two", "second\n").unwrap();
+        let both = fs::read_to_string(&file).unwrap();
+        assert!(
+            both.starts_with("# Results\n") && both.contains("first") && both.contains("second")
+        );
+        rewrite(&file, "one", "first\n").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), both);
+        rewrite(&file, "one", "third\n").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), both.replace("first", "third"));
     }
 }

@@ -1,0 +1,42 @@
+//! What is a universe, and what is not.
+
+use blkperm_explore::{Universe, UniverseError};
+
+const FINE: &str = r#""demands": ["take-write"], "kinds": [], "manual": false, "pauses": false}"#;
+
+fn with(images: &str, strangers: usize, rest: &str) -> Result<Universe, UniverseError> {
+    let head = format!(r#"{{"images": [{images}], "strangers": {strangers}, "#);
+    Universe::parse(&format!(r#"{head}"exports": 0, "jobs": 0, {rest}"#))
+}
+
+#[test]
+fn what_is_no_universe_is_refused() {
+    let one = |rest: &str| with(r#"{"name": "a"}"#, 1, rest);
+    assert!(one(FINE).is_ok());
+    let unknown = one(&FINE.replace("take-write", "take-writ"));
+    assert!(
+        matches!(&unknown, Err(UniverseError::Syntax(text)) if text.contains("take-writ")),
+        "{unknown:?}"
+    );
+    let member = one(&FINE.replace("manual", "manuel"));
+    assert!(matches!(member, Err(UniverseError::Syntax(text)) if text.contains("manuel")));
+    assert_eq!(one(&FINE.replace(r#""take-write""#, "")), Err(UniverseError::Empty("demands")));
+    assert_eq!(one(&FINE.replace(r#""take-write""#, "[]")), Err(UniverseError::Empty("a demand")));
+    let too_many = UniverseError::TooMany { what: "strangers", count: 4, limit: 3 };
+    assert_eq!(with(r#"{"name": "a"}"#, 4, FINE), Err(too_many));
+    let below = with(r#"{"name": "a", "backing": "b"}"#, 1, FINE);
+    assert!(matches!(below, Err(UniverseError::UnknownImage { .. })));
+    let both = r#"{"name": "a"}, {"name": "b", "backing": "a", "children": ["a"]}"#;
+    assert_eq!(with(both, 1, FINE), Err(UniverseError::TwoKinds("b".to_owned())));
+    let seven = r#"{"name": "a"}, {"name": "b", "children": ["a", "a", "a", "a", "a", "a", "a"]}"#;
+    let edges = UniverseError::TooMany { what: "edges between images", count: 7, limit: 6 };
+    assert_eq!(with(seven, 1, FINE), Err(edges));
+    assert!(matches!(with(r#"{"name": "filter7"}"#, 1, FINE), Err(UniverseError::Name(_))));
+}
+
+#[test]
+fn every_preset_is_a_universe() {
+    let parse = |name| Universe::preset(name).and_then(Universe::parse);
+    assert!(Universe::presets().all(|name| parse(name).is_ok()));
+    assert!(matches!(Universe::preset("chian"), Err(UniverseError::NoPreset(..))));
+}

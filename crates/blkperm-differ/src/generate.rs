@@ -58,6 +58,7 @@ fn play(
         endpoint.take_events();
         World::of(endpoint)
     });
+    scene.note(command);
     script.actions.push(action);
     match outcome {
         Ok(world) => {

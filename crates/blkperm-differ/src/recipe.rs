@@ -5,6 +5,7 @@ mod job;
 mod node;
 mod opening;
 mod query;
+mod reopen;
 mod stranger;
 
 pub(crate) use opening::opening;
@@ -25,6 +26,7 @@ pub(crate) const RECIPES: &[(u32, Recipe)] = &[
     (6, node::qcow2),
     (12, stranger::blkdebug),
     (8, node::delete),
+    (10, reopen::reopen),
     (8, export::add),
     (5, export::delete),
     (1, export::start_server),

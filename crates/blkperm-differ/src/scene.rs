@@ -1,9 +1,10 @@
 //! What a recipe works with: the dice, the world as it is, and fresh names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use blkperm_qmp::image::ImageFormat;
 use blkperm_qmp::scenario::Image;
+use serde_json::{Map, Value};
 
 use crate::dice::Dice;
 use crate::world::{Node, World};
@@ -18,6 +19,8 @@ pub(crate) struct Scene {
     pub(crate) by_header: Vec<String>,
     /// The files that are or were open.
     used: HashSet<String>,
+    /// The options with which nodes were opened, by their names.
+    definitions: HashMap<String, Map<String, Value>>,
     /// Whether a job was started, or tried to be.
     pub(crate) has_had_jobs: bool,
     named: u32,
@@ -31,6 +34,7 @@ impl Scene {
             images: Vec::new(),
             by_header: Vec::new(),
             used: HashSet::new(),
+            definitions: HashMap::new(),
             has_had_jobs: false,
             named: 0,
         }
@@ -87,6 +91,26 @@ impl Scene {
             next = image.backing.as_ref().and_then(|backing| self.image(&backing.filename));
         }
         chain
+    }
+
+    /// The options with which the node of that name was opened.
+    pub(crate) fn definition(&self, name: &str) -> Option<Map<String, Value>> {
+        self.definitions.get(name).cloned()
+    }
+
+    /// Takes note of the nodes that a command opens.
+    pub(crate) fn note(&mut self, command: &Value) {
+        if command["execute"] == "blockdev-add" {
+            self.note_node(&command["arguments"]);
+        }
+    }
+
+    fn note_node(&mut self, options: &Value) {
+        let Some(options) = options.as_object() else { return };
+        options.values().for_each(|child| self.note_node(child));
+        if let Some(Value::String(name)) = options.get("node-name") {
+            self.definitions.insert(name.clone(), options.clone());
+        }
     }
 
     /// Looks at the world anew.

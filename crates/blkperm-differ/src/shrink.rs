@@ -84,13 +84,15 @@ fn remove(value: &mut Value, left: &mut usize) -> bool {
             }
             false
         }
+        // A list is left out as a member; QEMU crashes on some that are empty.
         Value::Array(items) => {
-            if *left < items.len() {
+            let removable = if items.len() > 1 { items.len() } else { 0 };
+            if *left < removable {
                 items.remove(*left);
                 return true;
             }
-            *left -= items.len();
-            false
+            *left -= removable;
+            items.iter_mut().any(|item| remove(item, left))
         }
         _ => false,
     }

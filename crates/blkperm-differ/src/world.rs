@@ -117,6 +117,20 @@ impl World {
     /// It keeps its source drained then. A job that starts above it is paused before it
     /// begins; when that job goes on depends on what else QEMU does, which crashes of it at times.
     pub(crate) fn is_above_pending(&self, node: &str) -> bool {
+        let below = self.below(node);
+        let is_pending =
+            |id: &str| self.jobs.iter().any(|job| job.id == id && job.status == "pending");
+        let mut jobs = self.links.iter().filter(|link| link.is_source && is_pending(&link.parent));
+        jobs.any(|link| below.contains(&link.child.as_str()))
+    }
+
+    /// Whether a node is below another, or is that node.
+    pub(crate) fn is_above(&self, node: &str, other: &str) -> bool {
+        self.below(node).contains(&other)
+    }
+
+    /// The node and all nodes below it.
+    fn below<'w>(&'w self, node: &'w str) -> Vec<&'w str> {
         let mut below = vec![node];
         let mut done = 0;
         while let Some(&node) = below.get(done) {
@@ -124,10 +138,7 @@ impl World {
             below.extend(links.map(|link| link.child.as_str()));
             done += 1;
         }
-        let is_pending =
-            |id: &str| self.jobs.iter().any(|job| job.id == id && job.status == "pending");
-        let mut jobs = self.links.iter().filter(|link| link.is_source && is_pending(&link.parent));
-        jobs.any(|link| below.contains(&link.child.as_str()))
+        below
     }
 
     /// Whether a job's filter is above a node that lies below this one.

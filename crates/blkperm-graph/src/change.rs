@@ -267,6 +267,12 @@ impl<'g, R: Rule> Change<'g, R> {
         }
     }
 
+    /// Lets QEMU begin the update at these nodes, in this order, instead of where the steps so far
+    /// would have it begin: it decides on which of several faults is reported first.
+    pub fn set_starts(&mut self, starts: Vec<NodeId>) {
+        self.graph.scratch.starts = starts;
+    }
+
     /// Freezes the edge, so that it can be neither moved nor removed, or thaws it.
     pub fn set_frozen(&mut self, edge: EdgeId, frozen: bool) {
         let old = std::mem::replace(&mut self.graph.edge_mut(edge).frozen, frozen);

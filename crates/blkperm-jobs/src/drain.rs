@@ -15,7 +15,7 @@ use crate::layer::BlockLayer;
 
 /// The jobs that a drained section has paused, by their own parent of nodes.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Drained(Vec<RootId>);
+pub struct Drained(Vec<RootId>);
 
 impl Drained {
     /// Pauses one more job, which was created within the section and does not run yet.
@@ -53,13 +53,13 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Pauses the jobs that use one of the nodes, or what lies above them, until
     /// [`end_drain`](Self::end_drain).
-    pub(crate) fn begin_drain(&mut self, nodes: &[NodeId]) -> Drained {
+    pub fn begin_drain(&mut self, nodes: &[NodeId]) -> Drained {
         let users = self.users(nodes);
         self.begin_pause(users)
     }
 
     /// Lets the jobs of a drained section go on; those that are gone since are not missed.
-    pub(crate) fn end_drain(&mut self, drained: &Drained) {
+    pub fn end_drain(&mut self, drained: &Drained) {
         for place in 0..self.jobs.len() {
             if drained.0.contains(&self.jobs[place].root) {
                 self.hold(place, |job| job.drains -= 1);

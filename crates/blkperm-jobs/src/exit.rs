@@ -50,6 +50,8 @@ pub(crate) struct Step<R: Rule> {
     section: Vec<NodeId>,
     /// Whether the nodes go on for a moment before the step.
     is_apart: bool,
+    /// The node of which it says whether it is read-only.
+    decided: Option<NodeId>,
     action: Action<R>,
 }
 
@@ -59,7 +61,14 @@ impl<R: Rule> Step<R> {
         pause: Pause,
         action: impl Fn(&mut Change<'_, R>) -> Result<(), Refusal> + 'static,
     ) -> Step<R> {
-        Step { if_refused, pause, section: Vec::new(), is_apart: false, action: Box::new(action) }
+        Step {
+            if_refused,
+            pause,
+            section: Vec::new(),
+            is_apart: false,
+            decided: None,
+            action: Box::new(action),
+        }
     }
 
     /// The step with another meaning of its refusal.
@@ -70,6 +79,11 @@ impl<R: Rule> Step<R> {
     /// The step with its nodes drained anew, even if they are so for the step before it.
     pub(crate) fn apart(self) -> Step<R> {
         Step { is_apart: true, ..self }
+    }
+
+    /// The step as one that says of the node whether it is read-only.
+    pub(crate) fn deciding(self, node: NodeId) -> Step<R> {
+        Step { decided: Some(node), ..self }
     }
 
     /// The step with these nodes drained.
@@ -159,7 +173,11 @@ impl<R: Rule> BlockLayer<R> {
             Pause::Change => self.drain_all(),
             Pause::Backend(backend) => self.drain_backend(backend),
         }
-        self.graph.transact(&step.action)
+        self.graph.transact(&step.action)?;
+        if let Some(node) = step.decided {
+            self.heirs.set_own_read_only(node, true);
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::exit::{Completion, detach_all, drop_filter};
 use crate::filter::{FILTERED, is_never_frozen};
 use crate::job::{Job, JobOptions};
 use crate::name::{NodeNames, is_wellformed};
-use crate::reopen::Followers;
+use crate::reopen::Heirs;
 use crate::status::Status;
 use crate::work::Work;
 
@@ -25,10 +25,11 @@ pub struct BlockLayer<R: Rule> {
     pub graph: Graph<R>,
     /// How names are made up for nodes.
     pub names: NodeNames,
+    /// Which nodes take over options from others.
+    pub heirs: Heirs,
     pub(crate) completion: Completion,
     pub(crate) jobs: Vec<Job>,
     pub(crate) events: Vec<Event>,
-    pub(crate) followers: Followers,
     pub(crate) contents: Contents,
     pub(crate) relinked: Vec<Relinked>,
     /// What was refused when a job failed, or got stuck, for the last time.
@@ -62,10 +63,10 @@ impl<R: Rule> BlockLayer<R> {
         BlockLayer {
             graph: Graph::new(rule),
             names: NodeNames::default(),
+            heirs: Heirs::default(),
             completion,
             jobs: Vec::new(),
             events: Vec::new(),
-            followers: Followers::default(),
             contents: Contents::default(),
             relinked: Vec::new(),
             setback: None,
@@ -110,9 +111,9 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     /// What follows from it that so many nodes are gone.
-    fn closed(&mut self, gone: usize) {
+    pub fn closed(&mut self, gone: usize) {
         if gone > 0 {
-            self.followers.forget_gone(&self.graph);
+            self.heirs.forget_gone(&self.graph);
             self.contents.forget_gone(&self.graph);
         }
         (0..gone).for_each(|_| self.drain_all());

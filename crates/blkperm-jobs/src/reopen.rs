@@ -1,46 +1,110 @@
 //! Nodes that become read-only or read-write, and those that follow them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use blkperm_graph::{Change, Graph, NodeId, Rule, State};
+use blkperm_graph::{Change, EdgeId, Graph, NodeId, Role, Rule, State};
 
 use crate::denied::Denied;
 use crate::exit::{IfRefused, Pause, Step};
 use crate::layer::BlockLayer;
 
-/// Which nodes are read-only as long as the node is for which they were opened.
+/// Which nodes were opened for a parent, whose options they take over where they have none of their
+/// own.
 ///
 /// Source: `inherits_from` of `BlockDriverState`, `bdrv_inherited_options` in `block.c`, QEMU 10.0.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Followers(HashMap<NodeId, NodeId>);
+pub struct Heirs {
+    parents: HashMap<NodeId, NodeId>,
+    /// The nodes for which it was said whether they are read-only.
+    decided: HashSet<NodeId>,
+}
 
-impl Followers {
-    /// Forgets the nodes that are gone, whose ids may come again.
-    pub(crate) fn forget_gone<R: Rule>(&mut self, graph: &Graph<R>) {
-        self.0.retain(|&child, parent| graph.contains_node(child) && graph.contains_node(*parent));
+impl Heirs {
+    /// The node for which the node was opened, if it was.
+    pub fn parent_of(&self, node: NodeId) -> Option<NodeId> {
+        self.parents.get(&node).copied()
     }
 
-    /// The node, and those below it that follow it.
-    fn of<R: Rule>(&self, graph: &Graph<R>, node: NodeId) -> Vec<NodeId> {
-        let mut found = vec![node];
+    /// Takes note of the node for which the node was opened; none if it stands for itself.
+    pub fn set_parent(&mut self, node: NodeId, parent: Option<NodeId>) {
+        match parent {
+            Some(parent) => self.parents.insert(node, parent),
+            None => self.parents.remove(&node),
+        };
+    }
+
+    /// Whether the node was opened for `above`, or for one that was, and so on.
+    ///
+    /// Source: `bdrv_inherits_from_recursive`.
+    pub fn is_below(&self, node: NodeId, above: NodeId) -> bool {
+        std::iter::successors(self.parent_of(node), |&node| self.parent_of(node))
+            .any(|parent| parent == above)
+    }
+
+    /// Whether it was said of the node whether it is read-only.
+    pub fn has_own_read_only(&self, node: NodeId) -> bool {
+        self.decided.contains(&node)
+    }
+
+    /// Takes note whether it is said of the node whether it is read-only.
+    pub fn set_own_read_only(&mut self, node: NodeId, own: bool) {
+        if own {
+            self.decided.insert(node);
+        } else {
+            self.decided.remove(&node);
+        }
+    }
+
+    /// Lets the node, and those below it, stand for themselves that were opened for `root` and are
+    /// no longer its children once `edge` is gone.
+    ///
+    /// Source: `bdrv_unset_inherits_from`.
+    pub fn disinherit<R: Rule>(&mut self, graph: &Graph<R>, root: NodeId, edge: EdgeId) {
+        let child = graph.child_of(edge);
+        let is_other = |other: EdgeId| other != edge && graph.child_of(other) == child;
+        if self.parent_of(child) == Some(root) && !graph.children(root).any(is_other) {
+            self.set_parent(child, None);
+        }
+        graph.children(child).for_each(|edge| self.disinherit(graph, root, edge));
+    }
+
+    /// Forgets the nodes that are gone, whose ids may come again.
+    pub(crate) fn forget_gone<R: Rule>(&mut self, graph: &Graph<R>) {
+        let is_there = |&node: &NodeId| graph.contains_node(node);
+        self.parents.retain(|child, parent| is_there(child) && is_there(parent));
+        self.decided.retain(is_there);
+    }
+
+    /// The node that is to be read-only or read-write, and those below it that were opened for it,
+    /// each with whether it is to be read-only.
+    fn reopened<R: Rule>(
+        &self,
+        graph: &Graph<R>,
+        node: NodeId,
+        read_only: bool,
+    ) -> Vec<(NodeId, bool)> {
+        let mut reopened = vec![(node, read_only)];
         let mut done = 0;
-        while let Some(&parent) = found.get(done) {
-            let children = graph.children(parent).map(|edge| graph.child_of(edge));
-            let followers = children.filter(|child| self.0.get(child) == Some(&parent));
-            found.extend(followers.collect::<Vec<_>>());
+        while let Some(&(parent, read_only)) = reopened.get(done) {
+            for edge in graph.children(parent) {
+                let child = graph.child_of(edge);
+                if self.parent_of(child) != Some(parent) {
+                    continue;
+                }
+                // A backing file is read-only, whatever its overlay is.
+                let read_only = match self.has_own_read_only(child) {
+                    true => graph.state(child).contains(State::READ_ONLY),
+                    false => read_only || graph.role(edge).contains(Role::COW),
+                };
+                reopened.push((child, read_only));
+            }
             done += 1;
         }
-        found
+        reopened
     }
 }
 
 impl<R: Rule> BlockLayer<R> {
-    /// Lets `child` be read-only whenever `parent` becomes so, for which it was opened, and
-    /// read-write likewise.
-    pub fn follow(&mut self, child: NodeId, parent: NodeId) {
-        self.followers.0.insert(child, parent);
-    }
-
     /// Makes a node read-only or read-write, with those that follow it.
     ///
     /// Source: `bdrv_reopen_set_read_only` in `block.c`, QEMU 10.0.
@@ -52,51 +116,56 @@ impl<R: Rule> BlockLayer<R> {
         if self.graph.state(node).contains(State::READ_ONLY) == read_only {
             return Ok(());
         }
-        let nodes = self.followers.of(&self.graph, node);
-        self.drained(&nodes, |layer| {
-            layer.require_changeable(&nodes, read_only)?;
+        let reopened = self.heirs.reopened(&self.graph, node, read_only);
+        self.drained(&nodes(&reopened), |layer| {
+            layer.require_changeable(&nodes(&reopened))?;
             layer.drain_all();
             layer.graph.transact(|change| {
-                set_all(change, &nodes, read_only);
+                set_all(change, &reopened);
                 Ok(())
             })?;
             Ok::<(), Denied>(())
         })?;
         // From now on this is the node's own option.
-        self.followers.0.remove(&node);
+        self.heirs.set_own_read_only(node, true);
         Ok(())
     }
 
-    /// Requires that the nodes can become read-only or read-write, whoever uses them.
+    /// Requires that the nodes can be reopened, whoever uses them.
     ///
     /// # Errors
     ///
-    /// [`Denied::CannotChangeOption`]: what is force-shared stays read-only.
-    fn require_changeable(&self, nodes: &[NodeId], read_only: bool) -> Result<(), Denied> {
+    /// [`Denied::CannotChangeOption`]: QEMU's quirk: it compares what is force-shared with the word
+    /// that this was read from.
+    fn require_changeable(&self, nodes: &[NodeId]) -> Result<(), Denied> {
         let is_shared = |&node: &NodeId| self.graph.state(node).contains(State::FORCE_SHARE);
-        if read_only || !nodes.iter().any(is_shared) {
-            return Ok(());
+        if nodes.iter().any(is_shared) {
+            return Err(Denied::CannotChangeOption("force-share"));
         }
-        Err(Denied::CannotChangeOption("force-share"))
+        Ok(())
     }
 
     /// The step that does so where it can be done.
     pub(crate) fn reopen(&self, node: NodeId, read_only: bool) -> Step<R> {
-        let nodes = self.followers.of(&self.graph, node);
-        let section = nodes.clone();
-        if self.require_changeable(&nodes, read_only).is_err() {
+        let reopened = self.heirs.reopened(&self.graph, node, read_only);
+        let section = nodes(&reopened);
+        if self.require_changeable(&section).is_err() {
             return Step::new(IfRefused::Ignore, Pause::None, |_| Ok(())).within(&section);
         }
         let reopen = Step::new(IfRefused::Ignore, Pause::Change, move |change| {
-            set_all(change, &nodes, read_only);
+            set_all(change, &reopened);
             Ok(())
         });
-        reopen.within(&section)
+        reopen.within(&section).deciding(node)
     }
 }
 
-fn set_all<R: Rule>(change: &mut Change<'_, R>, nodes: &[NodeId], read_only: bool) {
-    for &node in nodes {
+fn nodes(reopened: &[(NodeId, bool)]) -> Vec<NodeId> {
+    reopened.iter().map(|&(node, _)| node).collect()
+}
+
+fn set_all<R: Rule>(change: &mut Change<'_, R>, reopened: &[(NodeId, bool)]) {
+    for &(node, read_only) in reopened {
         let mut state = change.graph().state(node);
         state.set(State::READ_ONLY, read_only);
         change.set_state(node, state);

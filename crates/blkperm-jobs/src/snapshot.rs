@@ -6,7 +6,7 @@ use crate::content::Contents;
 use crate::job::Job;
 use crate::layer::BlockLayer;
 use crate::name::NodeNames;
-use crate::reopen::Followers;
+use crate::reopen::Heirs;
 
 /// The state of a block layer, good for the layer that it was taken of: see
 /// [`blkperm_graph::Snapshot`]. What it has told and nobody has asked for is no part of it.
@@ -15,7 +15,7 @@ pub struct Snapshot<R: Rule> {
     graph: blkperm_graph::Snapshot<R>,
     names: NodeNames,
     jobs: Vec<Job>,
-    followers: Followers,
+    heirs: Heirs,
     contents: Contents,
 }
 
@@ -33,7 +33,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
             graph: self.graph.snapshot(),
             names: self.names.clone(),
             jobs: self.jobs.clone(),
-            followers: self.followers.clone(),
+            heirs: self.heirs.clone(),
             contents: self.contents.clone(),
         }
     }
@@ -43,7 +43,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
         self.graph.restore(&snapshot.graph);
         self.names.clone_from(&snapshot.names);
         self.jobs.clone_from(&snapshot.jobs);
-        self.followers.clone_from(&snapshot.followers);
+        self.heirs.clone_from(&snapshot.heirs);
         self.contents.clone_from(&snapshot.contents);
         self.events.clear();
         self.relinked.clear();

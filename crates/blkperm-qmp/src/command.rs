@@ -86,6 +86,8 @@ commands! {
     "nbd-server-start" => NbdServerStart(nbd::NbdServerOptionsLegacy),
     /// Removes a node.
     "blockdev-del" => BlockdevDel(blockdev::BlockdevDel),
+    /// Changes options of nodes that are open.
+    "blockdev-reopen" => BlockdevReopen(blockdev::BlockdevReopen),
     /// Opens a node.
     "blockdev-add" => BlockdevAdd(Box<blockdev::BlockdevOptions>),
     /// Lets a job that waits enter its end.

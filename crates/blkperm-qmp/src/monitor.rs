@@ -10,6 +10,7 @@ mod job;
 mod node;
 mod node_query;
 mod open;
+mod reopen;
 pub mod text;
 
 pub use adopt::{FoundExport, FoundNode};
@@ -174,6 +175,7 @@ impl<R: Rule> Monitor<R> {
             Command::QueryVersion => Ok(version()),
             Command::BlockdevAdd(options) => self.blockdev_add(options),
             Command::BlockdevDel(arguments) => self.blockdev_del(&arguments.node_name),
+            Command::BlockdevReopen(arguments) => self.blockdev_reopen(arguments),
             Command::NbdServerStart(arguments) => self.nbd_server_start(arguments),
             Command::NbdServerStop => self.nbd_server_stop(),
             Command::BlockExportAdd(options) => self.block_export_add(options),

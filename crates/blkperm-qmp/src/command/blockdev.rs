@@ -157,6 +157,13 @@ pub struct BlockdevDel {
     pub node_name: String,
 }
 
+/// The arguments of `blockdev-reopen`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct BlockdevReopen {
+    /// The nodes by their names, each with all options that it is to have.
+    pub options: Vec<BlockdevOptions>,
+}
+
 /// The arguments of `query-named-block-nodes`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct QueryNamedBlockNodes {

@@ -30,7 +30,6 @@ pub const UNMODELLED: &[&str] = &[
     "x-blockdev-amend",
     "blockdev-create",
     "blockdev-set-active",
-    "blockdev-reopen",
     "block-job-change",
     "x-debug-block-dirty-bitmap-sha256",
     "block-dirty-bitmap-merge",

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::{BlockdevCacheOptions, BlockdevDetectZeroesOptions};
 use crate::image::ImageHeader;
+use crate::qapi::flat::Options;
 
 /// What the monitor knows of one node besides the graph.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,10 @@ pub(super) struct NodeDetail {
     pub(super) filename: Option<String>,
     /// Of a `file` node: what is in the file.
     pub(super) header: Option<ImageHeader>,
+    /// The options that the node was given, without those of its children.
+    ///
+    /// Source: `explicit_options` of `BlockDriverState`, QEMU 10.0.
+    pub(super) explicit: Options,
     /// The driver's own options that say what the node's content is.
     pub(super) options: Map<String, Value>,
     /// What the backing file is called that is opened with the node's image unless told otherwise;

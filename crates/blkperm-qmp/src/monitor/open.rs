@@ -16,6 +16,9 @@ use crate::command::blockdev::{
     BlockdevBase, BlockdevDetectZeroesOptions, BlockdevDiscardOptions, BlockdevOptions,
     BlockdevRef, DriverOptions,
 };
+use crate::qapi::flat::flatten;
+
+pub(super) use driver::{raw_length, raw_window};
 
 /// What a node that is defined within its parent takes over from it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -159,15 +162,17 @@ impl<R: Rule> Monitor<R> {
             options: demand,
             ..NewNode::new(&name, driver)
         });
+        self.layer.heirs.set_own_read_only(node, options.base.read_only.is_some());
         let detail = self.nodes.get_mut(&name);
         *detail = NodeDetail::default();
+        detail.explicit = flatten(options);
         detail.unmaps = flags.unmaps;
         detail.cache = options.base.cache.clone();
         detail.detect_zeroes = options.base.detect_zeroes;
         match self.open_driver(node, options, flags, file) {
             Ok(()) => {
-                if let (Some(definition), Some(child)) = (file_of(&options.options), file) {
-                    self.follow(definition, child.node, node);
+                if let Some(child) = file {
+                    self.follow(child, node);
                 }
                 Ok(node)
             }
@@ -189,7 +194,10 @@ impl<R: Rule> Monitor<R> {
             driver::leftover(options).map_or(Ok(()), |desc| Err(Failed::generic(desc)))
         });
         match finished {
-            Ok(()) => Ok(node),
+            Ok(()) => {
+                self.keep_own_options(node);
+                Ok(node)
+            }
             Err(failed) => {
                 self.layer.release(node);
                 Err(failed)
@@ -209,13 +217,10 @@ impl<R: Rule> Monitor<R> {
         }
     }
 
-    /// Lets a child that was opened for its parent be read-only whenever the parent is, unless its
-    /// own definition says what it is to be.
-    fn follow(&mut self, definition: &BlockdevRef, child: NodeId, parent: NodeId) {
-        if let BlockdevRef::Definition(options) = definition
-            && options.base.read_only.is_none()
-        {
-            self.layer.follow(child, parent);
+    /// Lets a child that was opened for its parent take over options from it.
+    fn follow(&mut self, child: Child, parent: NodeId) {
+        if child.is_inline {
+            self.layer.heirs.set_parent(child.node, Some(parent));
         }
     }
 

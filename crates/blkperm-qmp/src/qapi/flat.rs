@@ -21,7 +21,7 @@ pub type Options = Map<String, Value>;
 /// Panics when the type is none of QAPI's.
 pub fn flatten(value: &impl Serialize) -> Options {
     let mut options = Options::new();
-    let top = Place { options: &mut options, name: String::new(), is_union: false };
+    let top = Place { options: &mut options, name: String::new(), kind: Kind::Object };
     value.serialize(top).expect("QAPI's types are structs, unions, alternates, lists and scalars");
     options
 }
@@ -41,8 +41,18 @@ impl ser::Error for NotQapi {
 struct Place<'o> {
     options: &'o mut Options,
     name: String,
-    /// Whether it is a union, whose two parts have the members of one object.
-    is_union: bool,
+    kind: Kind,
+}
+
+/// What a struct is to the object whose members it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The object.
+    Object,
+    /// A union, whose two parts have the members of one object.
+    Union,
+    /// One of these two parts.
+    Part,
 }
 
 impl Place<'_> {
@@ -56,7 +66,7 @@ impl Place<'_> {
             "" => name.to_owned(),
             above => format!("{above}.{name}"),
         };
-        Place { options: self.options, name, is_union: false }
+        Place { options: self.options, name, kind: Kind::Object }
     }
 }
 
@@ -76,7 +86,8 @@ impl<'o> Members<'o> {
     }
 
     fn end(self) -> Result<(), NotQapi> {
-        if self.place.options.len() == self.before && !self.place.name.is_empty() {
+        let is_empty = self.place.options.len() == self.before;
+        if is_empty && self.place.kind == Kind::Object && !self.place.name.is_empty() {
             return self.place.put(self.empty);
         }
         Ok(())
@@ -92,9 +103,9 @@ impl SerializeStruct for Members<'_> {
         name: &'static str,
         value: &T,
     ) -> Result<(), NotQapi> {
-        if self.place.is_union {
+        if self.place.kind == Kind::Union {
             let Place { options, name, .. } = &mut self.place;
-            return value.serialize(Place { options, name: name.clone(), is_union: false });
+            return value.serialize(Place { options, name: name.clone(), kind: Kind::Part });
         }
         value.serialize(self.place.below(name))
     }
@@ -192,8 +203,8 @@ impl<'o> Serializer for Place<'o> {
     }
 
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Members<'o>, NotQapi> {
-        let place = Place { is_union: name.starts_with(UNION), ..self };
-        Ok(Members::new(place, json!({})))
+        let kind = if name.starts_with(UNION) { Kind::Union } else { self.kind };
+        Ok(Members::new(Place { kind, ..self }, json!({})))
     }
 
     fn serialize_char(self, _: char) -> Result<(), NotQapi> {
@@ -257,11 +268,11 @@ mod tests {
     fn options_have_the_names_that_qemu_gives_them() {
         let options = json!({
             "driver": "qcow2", "node-name": "a", "cache": {"direct": true}, "backing": null,
-            "file": {"driver": "null-co", "size": 512}, "overlap-check": {},
+            "file": {"driver": "raw", "file": {"driver": "null-co"}}, "overlap-check": {},
         });
         let flat = json!({
             "driver": "qcow2", "node-name": "a", "cache.direct": true, "backing": null,
-            "file.driver": "null-co", "file.size": 512, "overlap-check": {},
+            "file.driver": "raw", "file.file.driver": "null-co", "overlap-check": {},
         });
         assert_eq!(flattened(options), flat);
         let options = json!({

@@ -41,6 +41,7 @@ impl<R: Rule> Monitor<R> {
             self.nodes.get_mut(&name).auto_backing = self.filename(child.node);
         }
         let attached = self.attach(node, child.node, "backing", Role::COW);
+        self.follow(child, node);
         if child.is_inline {
             self.layer.release(child.node);
         }

@@ -167,7 +167,7 @@ impl<R: Rule> Monitor<R> {
         let image = self.open_child(&options.image, flags.for_storage())?;
         let attached = self.attach(node, image.node, "image", Role::FILTERED | Role::PRIMARY);
         let length = self.layer.graph.length(image.node);
-        self.follow(&options.image, image.node, node);
+        self.follow(image, node);
         if image.is_inline {
             self.layer.release(image.node);
         }
@@ -188,36 +188,16 @@ impl<R: Rule> Monitor<R> {
         file: NodeId,
         raw: &BlockdevOptionsRaw,
     ) -> Result<u64, Failed> {
-        let unsigned = |option, value: Option<i64>| {
-            value.map(u64::try_from).transpose().map_err(|_| out_of_range(option, value))
-        };
-        let offset = unsigned("offset", raw.offset)?;
-        let size = unsigned("size", raw.size)?;
+        let window = raw_window(raw.offset, raw.size)?;
         let role = if is_window(raw) { Role::DATA } else { Role::FILTERED };
         self.attach(node, file, "file", role | Role::PRIMARY)?;
-        for (option, value) in [("offset", offset), ("size", size)] {
+        let length = raw_length(self.layer.graph.length(file), window)?;
+        for (option, value) in [("offset", raw.offset), ("size", raw.size)] {
             if let Some(value) = value {
                 self.remember(node, option, json!(value));
             }
         }
-        let whole = self.layer.graph.length(file);
-        let offset = offset.unwrap_or(0);
-        let Some(rest) = whole.checked_sub(offset) else {
-            return Err(Failed::generic(format!(
-                "Offset ({offset}) cannot be greater than size of the containing file ({whole})"
-            )));
-        };
-        let Some(size) = size else { return Ok(rest) };
-        if size > rest {
-            return Err(Failed::generic(format!(
-                "The sum of offset ({offset}) and size ({size}) has to be smaller or equal to the  \
-                 actual size of the containing file ({whole})"
-            )));
-        }
-        if !size.is_multiple_of(SECTOR) {
-            return Err(Failed::generic("Specified size is not multiple of 512"));
-        }
-        Ok(size)
+        Ok(length)
     }
 
     fn open_qcow2(&mut self, node: NodeId, file: NodeId) -> Result<u64, Failed> {
@@ -241,6 +221,44 @@ impl<R: Rule> Monitor<R> {
         let detail = self.nodes.get(graph.name(presented.last()?))?;
         detail.header.as_ref().filter(|header| header.format == ImageFormat::Qcow2)
     }
+}
+
+/// Where a raw node begins in its child, and its size if that was given.
+///
+/// Source: `raw_read_options` in `block/raw-format.c`, QEMU 10.0.
+pub(in crate::monitor) fn raw_window(
+    offset: Option<i64>,
+    size: Option<i64>,
+) -> Result<(u64, Option<u64>), Failed> {
+    let unsigned = |option, value: Option<i64>| {
+        value.map(u64::try_from).transpose().map_err(|_| out_of_range(option, value))
+    };
+    Ok((unsigned("offset", offset)?.unwrap_or(0), unsigned("size", size)?))
+}
+
+/// The length of a raw node over a child that is `whole` bytes long.
+///
+/// Source: `raw_apply_options`.
+pub(in crate::monitor) fn raw_length(
+    whole: u64,
+    (offset, size): (u64, Option<u64>),
+) -> Result<u64, Failed> {
+    let Some(rest) = whole.checked_sub(offset) else {
+        return Err(Failed::generic(format!(
+            "Offset ({offset}) cannot be greater than size of the containing file ({whole})"
+        )));
+    };
+    let Some(size) = size else { return Ok(rest) };
+    if size > rest {
+        return Err(Failed::generic(format!(
+            "The sum of offset ({offset}) and size ({size}) has to be smaller or equal to the  \
+             actual size of the containing file ({whole})"
+        )));
+    }
+    if !size.is_multiple_of(SECTOR) {
+        return Err(Failed::generic("Specified size is not multiple of 512"));
+    }
+    Ok(size)
 }
 
 fn out_of_range(option: &str, value: Option<i64>) -> Failed {

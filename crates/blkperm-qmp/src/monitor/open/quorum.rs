@@ -58,7 +58,7 @@ impl<R: Rule> Monitor<R> {
             let child = self.open_child(definition, flags.for_storage())?;
             let attached = self.attach(node, child.node, &format!("children.{number}"), Role::DATA);
             lengths.push(self.layer.graph.length(child.node));
-            self.follow(definition, child.node, node);
+            self.follow(child, node);
             if child.is_inline {
                 self.layer.release(child.node);
             }

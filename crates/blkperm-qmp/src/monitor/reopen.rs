@@ -1,0 +1,156 @@
+//! `blockdev-reopen`: changes options of nodes that are open, all of them or none.
+//!
+//! Source: `bdrv_reopen_multiple`, `bdrv_reopen_prepare`, `bdrv_reopen_commit` in `block.c`, QEMU
+//! 10.0.
+
+mod driver;
+mod prepare;
+mod queue;
+
+use blkperm_graph::{Change, NodeId, Role, Rule, State};
+use blkperm_jobs::Drained;
+use serde_json::Value;
+
+use super::{Failed, Monitor, done};
+use crate::command::blockdev::{BlockdevCacheOptions, BlockdevOptions, BlockdevReopen};
+use crate::qapi::flat::flatten;
+use prepare::{Old, Preparation};
+use queue::{Entry, is_on};
+
+impl<R: Rule> Monitor<R> {
+    /// Source: `qmp_blockdev_reopen` in `blockdev.c`, QEMU 10.0.
+    pub(super) fn blockdev_reopen(&mut self, arguments: &BlockdevReopen) -> Result<Value, Failed> {
+        let mut queue = Vec::new();
+        let mut drained = Vec::new();
+        let result = arguments
+            .options
+            .iter()
+            .try_for_each(|options| self.queue_options(&mut queue, &mut drained, options))
+            .and_then(|()| self.reopen(&queue));
+        drained.iter().for_each(|section| self.layer.end_drain(section));
+        result?;
+        done()
+    }
+
+    /// Adds a node with its options to the queue; those that are new there are drained.
+    fn queue_options(
+        &mut self,
+        queue: &mut Vec<Entry>,
+        drained: &mut Vec<Drained>,
+        options: &BlockdevOptions,
+    ) -> Result<(), Failed> {
+        let Some(name) = &options.base.node_name else {
+            return Err(Failed::generic("node-name not specified"));
+        };
+        let Some(node) = self.layer.graph.node_by_name(name) else {
+            let desc = format!("Failed to find node with node-name='{name}'");
+            return Err(Failed::generic(desc));
+        };
+        let before = queue.len();
+        self.queue(queue, node, flatten(options));
+        let new = queue[before..].iter().map(|entry| entry.node);
+        drained.extend(new.map(|node| self.layer.begin_drain(&[node])));
+        Ok(())
+    }
+
+    /// Reopens all nodes of the queue, or none.
+    fn reopen(&mut self, queue: &[Entry]) -> Result<(), Failed> {
+        let before = self.layer.graph.node_count();
+        let old: Vec<Old> = queue.iter().map(|entry| self.old(entry.node)).collect();
+        let mut preparation = Preparation::new(self.layer.heirs.clone());
+        let mut change = self.layer.graph.change();
+        let mut entries = queue.iter().zip(&old);
+        let result = entries
+            .try_for_each(|(entry, old)| preparation.prepare(&mut change, entry, old))
+            .and_then(|()| {
+                queue.iter().for_each(|entry| set_state(&mut change, entry));
+                change.set_starts(preparation.starts());
+                Ok(change.commit().map_err(|refused| refused.refusal())?)
+            });
+        // For each change of a child, and for making them final, or taking them back.
+        (0..=preparation.changes).for_each(|_| self.layer.drain_all());
+        result?;
+        self.layer.heirs = preparation.heirs;
+        queue.iter().rev().for_each(|entry| self.take_over(entry));
+        self.layer.closed(before - self.layer.graph.node_count());
+        Ok(())
+    }
+
+    /// What a reopen has to know of the node as it is.
+    fn old(&self, node: NodeId) -> Old {
+        let detail = self.nodes.get(self.layer.graph.name(node));
+        Old {
+            options: self.options(node),
+            names_backing: detail.is_some_and(|detail| !detail.auto_backing.is_empty()),
+        }
+    }
+
+    /// Makes the options of a node its own, whose reopen was accepted.
+    fn take_over(&mut self, entry: &Entry) {
+        let node = entry.node;
+        let own_read_only = entry.explicit.contains_key("read-only");
+        self.layer.heirs.set_own_read_only(node, own_read_only);
+        let name = self.layer.graph.name(node).to_owned();
+        let option = |name: &str| entry.options.get(name);
+        let detail = self.nodes.get_mut(&name);
+        detail.explicit = entry.explicit.clone();
+        detail.unmaps = entry.unmaps();
+        detail.detect_zeroes = entry.detect_zeroes();
+        detail.cache = Some(BlockdevCacheOptions {
+            direct: Some(is_on(option("cache.direct"))),
+            no_flush: Some(is_on(option("cache.no-flush"))),
+        });
+        for changeable in ["offset", "size"] {
+            if self.layer.graph.driver(node).name == "raw" {
+                match option(changeable) {
+                    Some(value) => detail.options.insert(changeable.to_owned(), value.clone()),
+                    None => detail.options.remove(changeable),
+                };
+            }
+        }
+        self.keep_own_options(node);
+        self.refresh_length(node);
+    }
+
+    /// Lets go of the options that were the node's children's.
+    pub(super) fn keep_own_options(&mut self, node: NodeId) {
+        let graph = &self.layer.graph;
+        let children = graph.children(node).map(|edge| graph.edge_name(edge)).chain(["backing"]);
+        let children: Vec<String> = children.map(str::to_owned).collect();
+        let is_childs = |option: &str| {
+            let rest = |child: &String| option.strip_prefix(child.as_str());
+            children.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let name = graph.name(node).to_owned();
+        self.nodes.get_mut(&name).explicit.retain(|option, _| !is_childs(option));
+    }
+
+    /// Looks anew at how long a node is that follows its child.
+    ///
+    /// Source: `bdrv_refresh_total_sectors` in `block.c`, QEMU 10.0.
+    fn refresh_length(&mut self, node: NodeId) {
+        let graph = &self.layer.graph;
+        let driver = graph.driver(node);
+        let Some(edge) = graph.child_by_role(node, Role::PRIMARY) else { return };
+        let whole = graph.length(graph.child_of(edge));
+        let length = match driver.name {
+            "raw" => {
+                let detail = self.nodes.get(graph.name(node));
+                let option =
+                    |name: &str| detail.and_then(|detail| detail.options.get(name)?.as_u64());
+                let rest = whole.saturating_sub(option("offset").unwrap_or(0));
+                option("size").map_or(rest, |size| size.min(rest))
+            }
+            _ if driver.is_filter => whole,
+            _ => return,
+        };
+        self.layer.graph.set_length(node, length);
+    }
+}
+
+fn set_state<R: Rule>(change: &mut Change<'_, R>, entry: &Entry) {
+    let mut state = change.graph().state(entry.node);
+    state.set(State::READ_ONLY, entry.flags.read_only);
+    state.set(State::INACTIVE, entry.flags.inactive);
+    change.set_state(entry.node, state);
+}

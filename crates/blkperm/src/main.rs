@@ -9,6 +9,7 @@ mod explain;
 mod explore;
 mod film;
 mod label;
+mod manual;
 mod outcome;
 mod output;
 mod qemu;
@@ -17,7 +18,7 @@ mod run;
 mod serve;
 mod source;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -68,6 +69,10 @@ enum Command {
     Differ(differ::Differ),
     /// Speaks QMP, as a qemu-storage-daemon does
     Serve(serve::Serve),
+    /// Prints what a shell needs to complete this command
+    Completions(manual::Completions),
+    /// Prints or writes man pages
+    Man(manual::ManPages),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +88,10 @@ fn main() -> ExitCode {
         Command::Cost(cost) => cost.run().map_err(Into::into),
         Command::Differ(differ) => differ.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Completions(completions) => {
+            completions.run(Arguments::command()).map_err(Into::into)
+        }
+        Command::Man(pages) => pages.run(Arguments::command()).map_err(Into::into),
     };
     match result {
         Ok(code) => code,

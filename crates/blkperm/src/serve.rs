@@ -15,6 +15,7 @@ mod pid_file;
 mod startup;
 mod turns;
 
+use crate::registry::{CompletionName, RuleName};
 use command_line::{Given, Name};
 use error::ServeError;
 use startup::{Setting, Startup};
@@ -27,17 +28,32 @@ use std::process::ExitCode;
 const VERSION: &str =
     concat!("qemu-storage-daemon version 10.0.2 (blkperm ", env!("CARGO_PKG_VERSION"), ")\n");
 
-const HELP: &str = include_str!("serve/help.txt");
+/// All that `--help` says.
+pub(crate) const HELP: &str = include_str!("serve/help.txt");
 
 /// The arguments of `blkperm serve`.
 // They are the daemon's, which differ from clap's ways: names may be abbreviated, and the order of
 // the options is the order in which they are followed.
 #[derive(clap::Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, override_help = HELP)]
 pub(crate) struct Serve {
     /// qemu-storage-daemon's options, and --rule and --completion; --help lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
     options: Vec<OsString>,
+}
+
+/// The command with its options spelt out, for completion.
+pub(crate) fn with_options(command: clap::Command) -> clap::Command {
+    let option = |name| clap::Arg::new(name).long(name).num_args(1);
+    let options = command_line::with_argument().map(|name| match name {
+        "rule" => option(name).value_parser(clap::builder::EnumValueParser::<RuleName>::new()),
+        "completion" => {
+            option(name).value_parser(clap::builder::EnumValueParser::<CompletionName>::new())
+        }
+        "pidfile" => option(name).value_hint(clap::ValueHint::FilePath),
+        _ => option(name),
+    });
+    command.args(options)
 }
 
 impl Serve {

@@ -94,6 +94,12 @@ const LONG: [(&str, Name, bool); 13] = [
     ("completion", Name::Completion, true),
 ];
 
+/// The names of the long options that take an argument and have an effect.
+pub(super) fn with_argument() -> impl Iterator<Item = &'static str> {
+    let useful = |(name, _, argument): (&'static str, Name, bool)| argument.then_some(name);
+    LONG.into_iter().filter_map(useful).filter(|name| *name != "trace")
+}
+
 /// How many of [`LONG`] are the daemon's: only those may be abbreviated, so that what abbreviates
 /// one for the daemon does so here.
 const ABBREVIABLE: usize = 11;

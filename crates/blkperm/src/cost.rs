@@ -26,8 +26,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 use subject::SubjectName;
 
+const EXAMPLES: &str = "\
+Examples:
+  blkperm cost chain --up-to 100 --bound 2
+          A first look: what an edge costs on chains of up to 100 nodes
+  blkperm cost --without-qemu --svg cost.svg
+          Every shape, without a daemon, and a drawing of it
+  blkperm cost --format json > cost.json
+          For programs
+
+Exit status:
+  0  measured
+  2  bad input, QEMU cannot be used, or a file cannot be written";
+
 /// The arguments of `blkperm cost`.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Cost {
     /// What the edge is put on; everything by default
     #[arg(value_enum, value_name = "SHAPE")]

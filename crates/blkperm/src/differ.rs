@@ -26,12 +26,28 @@ The seed and the number of a script mean the same script on every machine.
 With the baseline rule and stepwise completion, all must agree. Any other combination must agree
 with QEMU where no job is, so it is compared up to the first command that starts one.";
 
+const EXAMPLES: &str = "\
+Examples:
+  blkperm differ
+          300 random scripts, to the baseline and to the qemu-storage-daemon that is installed here
+  blkperm differ --minutes 10 --seed 7 --scripts 1000000 --keep found
+          Hunt for ten minutes, and keep a minimal scenario of each difference
+  blkperm differ --from 123 --scripts 1
+          One script again
+  blkperm differ --rule ownership --completion atomic
+          That ownership answers as QEMU does wherever no job is
+
+Exit status:
+  0  no difference
+  1  a difference; its minimal script is shown
+  2  bad input, or QEMU cannot be used";
+
 /// How long QEMU may take for one command, and the jobs that follow from it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The arguments of `blkperm differ`.
 #[derive(clap::Args)]
-#[command(long_about = LONG_ABOUT)]
+#[command(long_about = LONG_ABOUT, after_help = EXAMPLES)]
 pub(crate) struct Differ {
     /// How many scripts to play
     #[arg(long, value_name = "N", default_value = "300", value_parser = value_parser!(u64).range(1..))]

@@ -18,7 +18,8 @@ mod run;
 mod serve;
 mod source;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::env;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -35,8 +36,19 @@ Examples:
           See QEMU abort in the built-in scenarios, and what cures it
   blkperm run mirror-twice --rule ownership --completion atomic
           Watch one scenario under one rule, with the graph that it ends in
+  blkperm draw active-commit-complete-stranger-on-top -o abort.svg
+          See it
+  blkperm explain --qmp unix:/run/vm.qmp
+          Who holds what in a running QEMU, why, and what would become of its jobs
   blkperm serve --help
-          Stand in for a qemu-storage-daemon";
+          Stand in for a qemu-storage-daemon
+
+Exit status:
+  0  done; nothing differs, nothing is in the way
+  1  compare, differ: not as QEMU; explore: something goes wrong; serve: as qemu-storage-daemon
+  2  bad input, or something that is needed cannot be used
+  3  explain: something would be refused
+  4  explain: something would abort QEMU";
 
 /// Compares QEMU's block permissions with grouped and owned ones.
 #[derive(Parser)]
@@ -76,7 +88,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let color = output::Color::glimpse(env::args_os());
+    let matches = Arguments::command().color(color.for_clap()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     arguments.color.apply();
     let result = match arguments.command {
         Command::Compare(compare) => compare.run().map_err(Into::into),

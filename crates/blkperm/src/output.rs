@@ -5,6 +5,7 @@ use comfy_table::{
     Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
     presets,
 };
+use std::ffi::OsString;
 
 /// The format of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
@@ -29,6 +30,26 @@ pub(crate) enum Color {
 }
 
 impl Color {
+    /// What `--color` says on a command line that may be wrong elsewhere: the messages about that
+    /// are to follow it, too.
+    pub(crate) fn glimpse(arguments: impl Iterator<Item = OsString>) -> Color {
+        let words: Vec<String> =
+            arguments.map(|word| word.to_string_lossy().into_owned()).collect();
+        let behind = words.windows(2).filter(|pair| pair[0] == "--color").map(|pair| &*pair[1]);
+        let joined = words.iter().filter_map(|word| word.strip_prefix("--color="));
+        let value = behind.chain(joined).find_map(|value| Color::from_str(value, false).ok());
+        value.unwrap_or_default()
+    }
+
+    /// What `clap` calls it.
+    pub(crate) fn for_clap(self) -> clap::ColorChoice {
+        match self {
+            Color::Auto => clap::ColorChoice::Auto,
+            Color::Always => clap::ColorChoice::Always,
+            Color::Never => clap::ColorChoice::Never,
+        }
+    }
+
     /// Holds for all of `anstream`'s streams from now on.
     pub(crate) fn apply(self) {
         let choice = match self {
@@ -125,6 +146,20 @@ pub(crate) fn heading(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_wish_for_colours_is_seen_on_any_command_line() {
+        let cases = [
+            ("blkperm compare --nope --color never", Color::Never),
+            ("blkperm --color=always", Color::Always),
+            ("blkperm --color", Color::Auto),
+            ("blkperm --color perhaps", Color::Auto),
+            ("blkperm run never", Color::Auto),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(Color::glimpse(line.split(' ').map(OsString::from)), expected, "{line}");
+        }
+    }
 
     #[test]
     fn a_name_is_cut_behind_hyphens() {

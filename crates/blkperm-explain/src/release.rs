@@ -77,10 +77,13 @@ impl Action {
         Some(json!({"execute": name, "arguments": arguments}))
     }
 
-    /// Does it; says whether that went well.
+    /// Does it; says whether that went well. A node that went with another one needs no deletion.
     fn apply<R: Rule>(&self, monitor: &mut Monitor<R>) -> bool {
         let fate = match (self, self.command()) {
             (Action::Unplug(device), _) => return unplug(monitor, device),
+            (Action::DeleteNode(name), _) if monitor.layer().graph.node_by_name(name).is_none() => {
+                return true;
+            }
             (Action::LetFinish(job), _) => run_alone(monitor, job),
             (Action::Complete(job), _) => match run_alone(monitor, job) {
                 Fate::Done => ask(monitor, "job-complete", json!({"id": job})),
@@ -111,49 +114,76 @@ fn unplug<R: Rule>(monitor: &mut Monitor<R>, device: &str) -> bool {
     root.map(|root| monitor.layer_mut().remove_backend(root)).is_some()
 }
 
-/// What lets something pass: things to do, in their order.
-pub type Proposal = Vec<Action>;
+/// What lets something pass.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proposal {
+    /// What to do, in this order.
+    pub actions: Vec<Action>,
+    /// Whether it works whatever the answers of QEMU do not tell.
+    pub is_sure: bool,
+}
 
-/// The smallest sets of releases after which `question` is answered by [`Fate::Done`], fewest
-/// members first. The question is asked of forks of `monitor`.
+/// The smallest sets of releases after which `question` is answered by [`Fate::Done`], sure ones and
+/// those with fewest members first. The question is asked of forks of `monitor`.
+///
+/// `doubts` are what the graph may be instead, as far as is known: see
+/// [`Survey::build_doubtful`](crate::Survey::build_doubtful).
 pub fn proposals<R: Rule + Clone>(
     monitor: &Monitor<R>,
+    doubts: &[Monitor<R>],
     question: &dyn Fn(&mut Monitor<R>) -> Fate,
 ) -> Vec<Proposal> {
     let search = Search { monitor, question };
-    let mut found: Vec<Proposal> = Vec::new();
-    let mut seen: HashSet<Vec<String>> = HashSet::new();
-    let mut waiting: VecDeque<Proposal> = VecDeque::from([Vec::new()]);
-    let mut trials = 0;
-    while let Some(set) = waiting.pop_front() {
-        trials += 1;
-        if trials > MOST_TRIALS || found.len() >= MOST_PROPOSALS {
-            break;
-        }
-        match search.play(&set) {
-            Played::Good => {
-                let least = search.least(set);
-                if !least.is_empty() && !found.iter().any(|other| is_subset(other, &least)) {
-                    found.retain(|other| !is_subset(&least, other));
-                    found.push(least);
-                }
+    let sure = |actions: &Actions| {
+        doubts.iter().all(|monitor| Search { monitor, question }.is_least(actions))
+    };
+    let mut proposals: Vec<Proposal> = search
+        .sets()
+        .into_iter()
+        .map(|actions| Proposal { is_sure: sure(&actions), actions })
+        .collect();
+    proposals.sort_by_key(|proposal| (!proposal.is_sure, proposal.actions.len()));
+    proposals
+}
+
+type Actions = Vec<Action>;
+
+impl<R: Rule + Clone> Search<'_, R> {
+    /// The smallest sets of releases that work.
+    fn sets(&self) -> Vec<Actions> {
+        let mut found: Vec<Actions> = Vec::new();
+        let mut seen: HashSet<Vec<String>> = HashSet::new();
+        let mut waiting: VecDeque<Actions> = VecDeque::from([Vec::new()]);
+        let mut trials = 0;
+        while let Some(set) = waiting.pop_front() {
+            trials += 1;
+            if trials > MOST_TRIALS || found.len() >= MOST_PROPOSALS {
+                break;
             }
-            Played::Bad(fork, fate) => {
-                for more in search.alternatives(&fork, &fate) {
-                    let mut next = set.clone();
-                    next.extend(more.into_iter().filter(|action| !set.contains(action)));
-                    let mut key: Vec<String> = next.iter().map(ToString::to_string).collect();
-                    key.sort();
-                    if next.len() > set.len() && seen.insert(key) {
-                        waiting.push_back(search.ordered(next));
+            match self.play(&set) {
+                Played::Good => {
+                    let least = self.least(set);
+                    if !least.is_empty() && !found.iter().any(|other| is_subset(other, &least)) {
+                        found.retain(|other| !is_subset(&least, other));
+                        found.push(least);
                     }
                 }
+                Played::Bad(fork, fate) => {
+                    for more in self.alternatives(&fork, &fate) {
+                        let mut next = set.clone();
+                        next.extend(more.into_iter().filter(|action| !set.contains(action)));
+                        let mut key: Vec<String> = next.iter().map(ToString::to_string).collect();
+                        key.sort();
+                        if next.len() > set.len() && seen.insert(key) {
+                            waiting.push_back(self.ordered(next));
+                        }
+                    }
+                }
+                Played::Impossible => {}
             }
-            Played::Impossible => {}
         }
+        found
     }
-    found.sort_by_key(Vec::len);
-    found
 }
 
 fn is_subset(small: &[Action], large: &[Action]) -> bool {
@@ -192,12 +222,17 @@ impl<R: Rule + Clone> Search<'_, R> {
         matches!(self.play(set), Played::Good)
     }
 
+    /// Whether the set works, and no proper subset of it does.
+    fn is_least(&self, set: &[Action]) -> bool {
+        self.is_good(set) && self.least(set.to_vec()).len() == set.len()
+    }
+
     /// The smallest subset that works; one of them.
-    fn least(&self, set: Proposal) -> Proposal {
+    fn least(&self, set: Actions) -> Actions {
         if set.len() <= SMALL {
             let mut subsets: Vec<u32> = (0..1 << set.len()).collect();
             subsets.sort_by_key(|subset| subset.count_ones());
-            let members = |subset: u32| -> Proposal {
+            let members = |subset: u32| -> Actions {
                 let chosen = set.iter().enumerate().filter(|(place, _)| subset >> place & 1 == 1);
                 chosen.map(|(_, action)| action.clone()).collect()
             };
@@ -218,7 +253,7 @@ impl<R: Rule + Clone> Search<'_, R> {
     }
 
     /// The sets of releases each of which takes one obstacle away.
-    fn alternatives(&self, fork: &Monitor<R>, fate: &Fate) -> Vec<Proposal> {
+    fn alternatives(&self, fork: &Monitor<R>, fate: &Fate) -> Vec<Actions> {
         let mut alternatives = Vec::new();
         for holders in obstacles(fork, fate) {
             for style in [Style::Finish, Style::Cancel] {
@@ -233,7 +268,7 @@ impl<R: Rule + Clone> Search<'_, R> {
     }
 
     /// The releases in an order in which they can be done: nodes after what stands on them.
-    fn ordered(&self, mut set: Proposal) -> Proposal {
+    fn ordered(&self, mut set: Actions) -> Actions {
         let graph = &self.monitor.layer().graph;
         let above = |action: &Action| match action {
             Action::DeleteNode(name) => {
@@ -270,7 +305,7 @@ fn release<R: Rule>(
     monitor: &Monitor<R>,
     holder: &ParentName,
     style: Style,
-    actions: &mut Proposal,
+    actions: &mut Actions,
 ) -> bool {
     let graph = &monitor.layer().graph;
     match holder {
@@ -286,7 +321,7 @@ fn release_root<R: Rule>(
     monitor: &Monitor<R>,
     holder: &Holder,
     style: Style,
-    actions: &mut Proposal,
+    actions: &mut Actions,
 ) -> bool {
     let graph = &monitor.layer().graph;
     let Some(root) = graph.roots().into_iter().find(|&root| graph.holder(root) == holder) else {
@@ -330,7 +365,7 @@ fn release_node<R: Rule>(
     monitor: &Monitor<R>,
     node: NodeId,
     style: Style,
-    actions: &mut Proposal,
+    actions: &mut Actions,
 ) -> bool {
     let graph = &monitor.layer().graph;
     let mut above = ancestors(graph, node);
@@ -361,7 +396,7 @@ fn release_node<R: Rule>(
     })
 }
 
-fn add(action: Option<Action>, actions: &mut Proposal) -> bool {
+fn add(action: Option<Action>, actions: &mut Actions) -> bool {
     let Some(action) = action else { return false };
     if !actions.contains(&action) {
         actions.push(action);

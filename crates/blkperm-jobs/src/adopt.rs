@@ -26,6 +26,8 @@ pub struct FoundJob {
     pub auto_dismiss: bool,
     /// The most bytes per second; 0 for no limit.
     pub speed: u64,
+    /// Whether the node that it writes was read-only before.
+    pub was_read_only: bool,
     /// The mark of all that it has put into the graph.
     pub owner: Owner,
     /// The job as a parent of nodes.
@@ -56,8 +58,8 @@ pub enum NotAJob {
 impl<R: Rule> BlockLayer<R> {
     /// Takes a job over whose edges, filter and BlockBackends are in the graph already.
     ///
-    /// What the graph does not show is assumed: that all data is to be copied, that nothing but the
-    /// source is to be replaced, and that a base was read-write before its commit.
+    /// What the graph does not show is assumed: that all data is to be copied, and that nothing but
+    /// the source is to be replaced.
     ///
     /// # Errors
     ///
@@ -125,15 +127,17 @@ impl Work {
             "stream" => {
                 let device = child("active node")?;
                 let lowest = graph.children(found.root).next().map(|edge| graph.child_of(edge));
-                Work::Stream(Stream::found(graph, device, lowest.unwrap_or(device)))
+                let lowest = lowest.unwrap_or(device);
+                Work::Stream(Stream::found(graph, device, lowest, found.was_read_only))
             }
             "backup" => Work::Backup(Backup::found(filtered, child("target")?)),
             "commit" if !is_active => {
                 let top = topmost_intermediate(graph, found.root)?;
-                Work::Commit(Commit::found(top, child("base")?))
+                Work::Commit(Commit::found(top, child("base")?, found.was_read_only))
             }
             "mirror" | "commit" => {
-                Work::Mirror(Mirror::found(graph, child("source")?, child("target")?))
+                let (source, target) = (child("source")?, child("target")?);
+                Work::Mirror(Mirror::found(graph, source, target, found.was_read_only))
             }
             other => return Err(NotAJob::Type(other.to_owned())),
         };

@@ -206,8 +206,8 @@ fn release_nodes<R: Rule>(root: RootId) -> Step<R> {
 
 impl Commit {
     /// A commit that was found at work between these nodes.
-    pub(crate) fn found(top: NodeId, base: NodeId) -> Commit {
-        Commit { top, base, base_was_read_only: false, backing_name: None }
+    pub(crate) fn found(top: NodeId, base: NodeId, base_was_read_only: bool) -> Commit {
+        Commit { top, base, base_was_read_only, backing_name: None }
     }
 
     /// How many bytes there are to look at.

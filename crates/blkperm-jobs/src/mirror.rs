@@ -307,7 +307,12 @@ pub(crate) fn exit_steps<R: Rule>(
 
 impl Mirror {
     /// A mirror, or an active commit, that was found at work between these nodes.
-    pub(crate) fn found<R: Rule>(graph: &Graph<R>, source: NodeId, target: NodeId) -> Mirror {
+    pub(crate) fn found<R: Rule>(
+        graph: &Graph<R>,
+        source: NodeId,
+        target: NodeId,
+        was_read_only: bool,
+    ) -> Mirror {
         let is_commit = graph.chain_contains(source, target);
         Mirror {
             source,
@@ -318,7 +323,7 @@ impl Mirror {
             target_unmaps: false,
             write_blocking: false,
             actively_synced: false,
-            base_was_read_only: false,
+            base_was_read_only: is_commit && was_read_only,
         }
     }
 

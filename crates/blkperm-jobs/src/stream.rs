@@ -267,7 +267,12 @@ fn set_backing<R: Rule>(
 
 impl Stream {
     /// A stream that is found in a graph; `lowest` is the last of its nodes.
-    pub(crate) fn found<R: Rule>(graph: &Graph<R>, device: NodeId, lowest: NodeId) -> Stream {
+    pub(crate) fn found<R: Rule>(
+        graph: &Graph<R>,
+        device: NodeId,
+        lowest: NodeId,
+        was_read_only: bool,
+    ) -> Stream {
         let below = graph.chain_edge(lowest).map(|edge| graph.child_of(edge));
         let nodes = graph.chain(device).take_while(|&node| Some(node) != below);
         let images = nodes.filter(|&node| !graph.driver(node).is_filter);
@@ -275,7 +280,7 @@ impl Stream {
             device,
             base_overlay: images.last().unwrap_or(lowest),
             above_base: lowest,
-            was_read_only: false,
+            was_read_only,
             backing_name: None,
         }
     }

@@ -86,7 +86,7 @@ fn programs_get_the_same_as_people() {
     let tried = &value["answers"][0]["tried"][0];
     assert_eq!(tried["outcome"]["outcome"], "aborts");
     assert_eq!(tried["outcome"]["refusal"][0]["unshared-by"]["parent"], "node 'stranger'");
-    assert_eq!(tried["proposals"][0][0]["command"]["execute"], "blockdev-del");
+    assert_eq!(tried["proposals"][0]["actions"][0]["command"]["execute"], "blockdev-del");
     assert!(!value["edges"].as_array().expect("a list").is_empty());
 }
 

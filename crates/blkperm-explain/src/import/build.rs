@@ -21,6 +21,14 @@ pub struct Built<R: Rule> {
     pub notes: Vec<Noted>,
 }
 
+/// What the answers do not tell.
+struct Untold {
+    /// Of each node: whether the user has added it by itself.
+    added: Vec<bool>,
+    /// Of all jobs: whether the node that they write was read-only before.
+    was_read_only: bool,
+}
+
 /// The ids in the new graph of what the survey numbers.
 struct Ids {
     nodes: Vec<NodeId>,
@@ -36,23 +44,71 @@ impl Survey {
     /// The refusal where the rule does not allow the graph as it is: then it could not have come
     /// about under that rule.
     pub fn build<R: Rule>(&self, rule: R, completion: Completion) -> Result<Built<R>, Refusal> {
+        let told = Untold { added: self.named(), was_read_only: false };
+        self.build_with(rule, completion, &told)
+    }
+
+    /// The graph as it may be instead, by what the answers do not tell: whether a node with a name was
+    /// added by itself, or opened with its parent and goes with it; and whether the base of a commit
+    /// was read-only before, and will be so again. [`build`](Self::build) takes each such node for
+    /// added, and each base for read-write.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build).
+    pub fn build_doubtful<R: Rule + Clone>(
+        &self,
+        rule: &R,
+        completion: Completion,
+    ) -> Result<Vec<Built<R>>, Refusal> {
+        let mut alone = self.named();
+        for edge in &self.edges {
+            if let Parent::Node(parent) = edge.parent
+                && self.nodes[parent].job.is_none()
+            {
+                alone[edge.child] = false;
+            }
+        }
+        let mut doubts = vec![Untold { added: alone.clone(), was_read_only: false }];
+        if !self.jobs.is_empty() {
+            doubts.push(Untold { added: self.named(), was_read_only: true });
+            doubts.push(Untold { added: alone, was_read_only: true });
+        }
+        doubts.iter().map(|untold| self.build_with(rule.clone(), completion, untold)).collect()
+    }
+
+    /// Whether each node has a name that QEMU has not made up: those begin with `#`.
+    fn named(&self) -> Vec<bool> {
+        self.nodes.iter().map(|node| !node.name.starts_with('#')).collect()
+    }
+
+    /// The graph, with what the answers do not tell.
+    fn build_with<R: Rule>(
+        &self,
+        rule: R,
+        completion: Completion,
+        untold: &Untold,
+    ) -> Result<Built<R>, Refusal> {
         let mut layer = BlockLayer::new(rule, completion);
         let ids = self.add_parents(&mut layer.graph);
         layer
             .graph
             .transact(|change| self.edges.iter().try_for_each(|edge| attach(change, &ids, edge)))?;
-        for (node, &id) in self.nodes.iter().zip(&ids.nodes) {
-            // A job holds its filter as the user holds what he has named.
-            let is_held = is_of_monitor(&node.name) || node.job.is_some();
-            if !is_held && layer.graph.parents(id).next().is_some() {
-                layer.release(id);
+        for ((node, &id), &added) in self.nodes.iter().zip(&ids.nodes).zip(&untold.added) {
+            // A job holds its filter as the user holds what he has added.
+            if added || node.job.is_some() {
+                continue;
             }
+            // What was opened for a parent is read-only when that is, and goes with it.
+            let Some(parent) = layer.graph.node_parents(id).next() else { continue };
+            layer.follow(id, parent);
+            layer.release(id);
         }
-        let notes = self.adopt_jobs(&mut layer, &ids);
+        let notes = self.adopt_jobs(&mut layer, &ids, untold.was_read_only);
         let monitor = Monitor::adopt(
             layer,
             KnownImages::of(self),
-            self.found_nodes(),
+            self.found_nodes(&untold.added),
             self.found_exports(&ids),
         );
         Ok(Built { monitor, notes })
@@ -112,7 +168,12 @@ impl Survey {
         }
     }
 
-    fn adopt_jobs<R: Rule>(&self, layer: &mut BlockLayer<R>, ids: &Ids) -> Vec<Noted> {
+    fn adopt_jobs<R: Rule>(
+        &self,
+        layer: &mut BlockLayer<R>,
+        ids: &Ids,
+        was_read_only: bool,
+    ) -> Vec<Noted> {
         let mut notes = Vec::new();
         for (job, &(root, owner)) in self.jobs.iter().zip(&ids.jobs) {
             // Of a job without a type it was said before.
@@ -124,6 +185,7 @@ impl Survey {
                 auto_finalize: job.auto_finalize,
                 auto_dismiss: job.auto_dismiss,
                 speed: job.speed,
+                was_read_only,
                 owner,
                 root,
                 filter: job.filter.map(|filter| ids.nodes[filter]),
@@ -136,11 +198,12 @@ impl Survey {
         notes
     }
 
-    fn found_nodes(&self) -> Vec<FoundNode> {
-        let found = self.nodes.iter().filter(|node| node.job.is_none()).map(|node| FoundNode {
+    fn found_nodes(&self, added: &[bool]) -> Vec<FoundNode> {
+        let nodes = self.nodes.iter().zip(added).filter(|(node, _)| node.job.is_none());
+        let found = nodes.map(|(node, &added)| FoundNode {
             name: node.name.clone(),
             filename: node.info.as_ref().map(|info| info.file.clone()),
-            monitor_owned: is_of_monitor(&node.name),
+            monitor_owned: added,
             auto_backing: node.info.as_ref().and_then(|info| info.image.backing_filename.clone()),
         });
         found.collect()
@@ -186,9 +249,4 @@ fn attach<R: Rule>(change: &mut Change<'_, R>, ids: &Ids, edge: &Edge) -> Result
         }
     }
     Ok(())
-}
-
-/// Whether the user has named the node: names that QEMU makes up begin with `#`.
-fn is_of_monitor(name: &str) -> bool {
-    !name.starts_with('#')
 }

@@ -93,6 +93,7 @@ impl WithRule for Question<'_> {
         let completion = combination.completion.completion();
         let mut answer =
             Answer { combination, impossible: None, tried: Vec::new(), endings: Vec::new() };
+        let mut doubts = subject.doubts(&rule, completion);
         let mut monitor = match subject.monitor(rule, completion) {
             Ok(monitor) => monitor,
             Err(refusal) => return Answer { impossible: Some(refusal), ..answer },
@@ -100,7 +101,7 @@ impl WithRule for Question<'_> {
         let jobs = monitor.layer().jobs().iter();
         let known: Vec<String> = jobs.map(|job| job.id().to_owned()).collect();
         for command in tried {
-            let before = monitor.clone();
+            let (before, doubts_before) = (monitor.clone(), doubts.clone());
             // Between commands time passes, in which the jobs that were started get on.
             let play = |fork: &mut Monitor<R>| match run_new_jobs(fork, &known) {
                 Fate::Done => command.play(fork),
@@ -108,17 +109,21 @@ impl WithRule for Question<'_> {
             };
             let fate = play(&mut monitor);
             let (request, is_done) = (command.request.clone(), fate.is_done());
-            let proposals = if is_done { Vec::new() } else { proposals(&before, &play) };
+            let proposals = match is_done {
+                true => Vec::new(),
+                false => proposals(&before, &doubts_before, &play),
+            };
+            doubts.retain_mut(|fork| play(fork).is_done());
             answer.tried.push(Trial { request, fate, proposals });
             if !is_done {
                 return answer;
             }
         }
         let foresee = |ending: Ending| {
-            let proposals = if ending.fate.is_done() {
-                Vec::new()
-            } else {
-                proposals(&monitor, &|fork: &mut Monitor<R>| end(fork, &ending.job, ending.way))
+            let question = |fork: &mut Monitor<R>| end(fork, &ending.job, ending.way);
+            let proposals = match ending.fate.is_done() {
+                true => Vec::new(),
+                false => proposals(&monitor, &doubts, &question),
             };
             Foreseen { ending, proposals }
         };

@@ -143,5 +143,9 @@ fn fault(fault: &Fault) -> Value {
 
 fn proposals(proposals: &[Proposal]) -> Vec<Value> {
     let action = |action: &Action| json!({"text": action.to_string(), "command": action.command()});
-    proposals.iter().map(|proposal| proposal.iter().map(action).collect()).collect()
+    let proposal = |proposal: &Proposal| {
+        let actions: Vec<Value> = proposal.actions.iter().map(action).collect();
+        json!({"actions": actions, "sure": proposal.is_sure})
+    };
+    proposals.iter().map(proposal).collect()
 }

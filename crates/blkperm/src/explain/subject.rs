@@ -115,6 +115,17 @@ impl Subject {
         }
     }
 
+    /// The graph as it may be instead, where the answers leave that open.
+    pub(crate) fn doubts<R: Rule + Clone>(
+        &self,
+        rule: &R,
+        completion: Completion,
+    ) -> Vec<Monitor<R>> {
+        let built = self.survey().map(|survey| survey.build_doubtful(rule, completion));
+        let built = built.and_then(Result::ok).unwrap_or_default();
+        built.into_iter().map(|built| built.monitor).collect()
+    }
+
     /// What was made of a QEMU's answers; none for a scenario.
     pub(crate) fn survey(&self) -> Option<&Survey> {
         match &self.origin {

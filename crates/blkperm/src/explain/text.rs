@@ -234,9 +234,15 @@ fn write_proposals(out: &mut impl Write, proposals: &[Proposal]) -> io::Result<(
     let one = if proposals.len() == 1 { "this" } else { "one of these" };
     writeln!(out, "  To let it pass, do {one}:")?;
     for proposal in proposals {
-        let words: Vec<String> = proposal.iter().map(ToString::to_string).collect();
+        let words: Vec<String> = proposal.actions.iter().map(ToString::to_string).collect();
         writeln!(out, "  - {}", words.join(", then "))?;
-        for command in proposal.iter().filter_map(blkperm_explain::Action::command) {
+        if !proposal.is_sure {
+            let doubt = "unless a node was opened with one that is deleted and goes with it, or the \
+                         base of a commit was read-only before";
+            let lines = notes(width().saturating_sub(6), [("?".to_owned(), doubt.to_owned())]);
+            write_indented(out, &lines, "      ")?;
+        }
+        for command in proposal.actions.iter().filter_map(blkperm_explain::Action::command) {
             writeln!(out, "      {}", compact(&command))?;
         }
     }

@@ -1,0 +1,167 @@
+//! What is proposed for random commands that a real daemon refuses, done to the daemon.
+//!
+//! A sample in each run; as many as are asked for by
+//!
+//! ```text
+//! BLKPERM_RELEASES=1000 cargo test --release -p blkperm-explain --test live -- --ignored --nocapture
+//! ```
+
+use blkperm_baseline::Baseline;
+use blkperm_differ::{Plan, generate};
+use blkperm_explain::{Action, Fate, Proposal, Tried, proposals};
+use blkperm_jobs::Completion;
+use blkperm_qemu::{Daemon, Programs};
+use blkperm_qmp::MonitorEndpoint;
+use blkperm_qmp::play::{Endpoint, Stop};
+use blkperm_qmp::scenario::Action as Line;
+use blkperm_qmp::transcript::Reply;
+use serde_json::Value;
+
+use crate::{explained, programs, replies_of};
+
+const SEED: u64 = 6;
+const LENGTH: usize = 30;
+
+/// What was found.
+#[derive(Default, Debug)]
+struct Count {
+    /// Commands that the block layer refused, with something proposed.
+    helped: usize,
+    /// Commands that it refused, with nothing to propose that is sure.
+    helpless: usize,
+    /// Proposals that were carried out.
+    proposals: usize,
+    /// Proper subsets of them that were carried out.
+    subsets: usize,
+}
+
+/// A daemon after these lines; none where it dies or hangs of them.
+fn after(programs: &Programs, lines: &[Line]) -> Option<Daemon> {
+    let mut daemon = Daemon::start(programs).unwrap();
+    for line in lines {
+        match line {
+            Line::Image(image) => daemon.create_image(image).unwrap(),
+            Line::Command(command) => {
+                daemon.execute(command).and_then(|_| daemon.settle()).ok()?;
+            }
+        }
+    }
+    Some(daemon)
+}
+
+/// Whether the daemon carries the command out, and no job fails of it.
+fn passes(daemon: &mut Daemon, command: &Value) -> bool {
+    daemon.take_events();
+    let reply = daemon.execute(command);
+    let settled: Result<(), Stop> = daemon.settle();
+    let is_verb = command["execute"].as_str().is_some_and(|name| name.contains("job-"));
+    let fails = daemon.take_events().iter().any(|event| event.data.get("error").is_some());
+    matches!(reply, Ok(Reply::Return(_))) && settled.is_ok() && !(is_verb && fails)
+}
+
+/// Whether a node that is to be deleted has gone with another one.
+fn is_gone(daemon: &mut Daemon, release: &Value) -> bool {
+    let node = release["arguments"]["node-name"].as_str();
+    let graph = daemon.graph().unwrap();
+    node.is_some_and(|name| graph.nodes.iter().all(|node| node.name != name))
+}
+
+/// Whether the command passes after these releases; not where one of them cannot be done.
+fn helps(programs: &Programs, lines: &[Line], releases: &[&Action], command: &Value) -> bool {
+    let mut daemon = after(programs, lines).unwrap();
+    let mut releases = releases.iter().filter_map(|action| action.command());
+    releases.all(|release| passes(&mut daemon, &release) || is_gone(&mut daemon, &release))
+        && passes(&mut daemon, command)
+}
+
+/// Checks what is proposed for one refused command; says how many proposals and subsets there were.
+fn check(
+    programs: &Programs,
+    lines: &[Line],
+    command: &Value,
+    daemon: &mut Daemon,
+    count: &mut Count,
+) {
+    let (monitor, doubts) = explained(&replies_of(daemon), command);
+    let Ok(tried) = Tried::new(command.clone()) else { return };
+    let fate = tried.play(&mut monitor.clone());
+    let Fate::Refused { denied: Some(_), .. } = fate else { return };
+    let proposals: Vec<Proposal> = proposals(&monitor, &doubts, &|fork| tried.play(fork));
+    let sure: Vec<Vec<Action>> =
+        proposals.into_iter().filter(|it| it.is_sure).map(|it| it.actions).collect();
+    if sure.is_empty() {
+        count.helpless += 1;
+        return;
+    }
+    count.helped += 1;
+    for proposal in sure {
+        count.proposals += 1;
+        let told = || {
+            let lines = lines.iter().map(|line| match line {
+                Line::Command(command) => command.to_string(),
+                Line::Image(image) => format!("# {image:?}"),
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        for subset in 0..1_u32 << proposal.len() {
+            let chosen = proposal.iter().enumerate().filter(|(place, _)| subset >> place & 1 == 1);
+            let chosen: Vec<&Action> = chosen.map(|(_, action)| action).collect();
+            let is_all = chosen.len() == proposal.len();
+            if !is_all && proposal.len() > 4 && chosen.len() + 1 < proposal.len() {
+                continue;
+            }
+            count.subsets += usize::from(!is_all);
+            let helped = helps(programs, lines, &chosen, command);
+            assert_eq!(
+                helped,
+                is_all,
+                "{chosen:?} of {proposal:?} for {command} after\n{}",
+                told()
+            );
+        }
+    }
+}
+
+fn hunt(programs: &Programs, wanted: usize) -> Count {
+    let mut count = Count::default();
+    for index in 0.. {
+        let plan = Plan { seed: SEED, index, length: LENGTH };
+        let mut endpoint = MonitorEndpoint::new(Baseline, Completion::Stepwise);
+        let script = generate(plan, &mut endpoint).unwrap();
+        let mut daemon = Daemon::start(programs).unwrap();
+        for (place, line) in script.actions.iter().enumerate() {
+            if count.helped >= wanted {
+                return count;
+            }
+            let Line::Command(command) = line else {
+                let Line::Image(image) = line else { unreachable!() };
+                daemon.create_image(image).unwrap();
+                continue;
+            };
+            let reply = daemon.execute(command).and_then(|reply| daemon.settle().map(|()| reply));
+            match reply {
+                Ok(Reply::Error { .. }) => {
+                    check(programs, &script.actions[..place], command, &mut daemon, &mut count);
+                }
+                Ok(Reply::Return(_)) => {}
+                Err(_) => break,
+            }
+        }
+    }
+    count
+}
+
+#[test]
+fn what_is_proposed_for_random_refused_commands_works_and_nothing_less_does() {
+    let Some(programs) = programs() else { return };
+    let count = hunt(&programs, 12);
+    assert!(count.proposals >= 12, "{count:?}");
+}
+
+#[test]
+#[ignore = "takes minutes: as many commands as BLKPERM_RELEASES says"]
+fn what_is_proposed_for_many_random_refused_commands_works() {
+    let Some(programs) = programs() else { return };
+    let wanted = std::env::var("BLKPERM_RELEASES").ok().and_then(|text| text.parse().ok());
+    println!("{:?}", hunt(&programs, wanted.unwrap_or(1_000)));
+}

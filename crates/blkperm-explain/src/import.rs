@@ -105,7 +105,13 @@ struct Node {
     name: String,
     driver: &'static Driver,
     state: State,
+    /// What its options demand at least.
     options: Demand,
+    /// What its options demand at most: what its parents demand may hide some of it.
+    most_options: Demand,
+    /// What an overlay demanded of it that a stream has taken off unnoticed, so that the node still
+    /// demands what follows from that.
+    lost: Option<Demand>,
     /// The job whose filter it is.
     job: Option<usize>,
     info: Option<NodeInfo>,
@@ -308,7 +314,9 @@ fn nodes(dump: &GraphDump, replies: &Replies) -> Result<Vec<Node>, ImportError> 
         state.set(State::READ_ONLY, info.as_ref().is_some_and(|info| info.ro));
         state.set(State::INACTIVE, info.as_ref().is_some_and(|info| !info.active));
         let driver = variant::unknown().driver;
-        Node { name: node.name.clone(), driver, state, options: Demand::NONE, job: None, info }
+        let (options, most_options) = (Demand::NONE, Demand::NONE);
+        let (name, lost, job) = (node.name.clone(), None, None);
+        Node { name, driver, state, options, most_options, lost, job, info }
     };
     Ok(named.map(node).collect())
 }

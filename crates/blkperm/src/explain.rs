@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use blkperm_explain::{Address, Tried, parse_command};
+use serde_json::Value;
 
 use crate::output::Format;
 use crate::registry::{Combination, CompletionName, RuleName};
@@ -93,7 +94,7 @@ impl Explain {
     pub(crate) fn run(self) -> Result<ExitCode, Error> {
         let (subject, line) =
             Subject::new(&self.files, self.qmp.as_ref(), self.timeout, self.line)?;
-        let tried = self.tried(line)?;
+        let tried = self.tried(&subject, line)?;
         let mut answers = vec![Answer::of(&subject, Combination::QEMU, &tried)];
         if let Some(rule) = self.rule {
             let combination = Combination { rule, completion: self.completion };
@@ -116,7 +117,7 @@ impl Explain {
     }
 
     /// The commands to be tried: those that were given, or else that of the scenario's line.
-    fn tried(&self, line: Option<serde_json::Value>) -> Result<Vec<Tried>, Error> {
+    fn tried(&self, subject: &Subject, line: Option<Value>) -> Result<Vec<Tried>, Error> {
         let mut texts = self.commands.clone();
         if let Some(file) = &self.try_file {
             let text = subject::read(file)?;
@@ -131,6 +132,7 @@ impl Explain {
         if requests.is_empty() {
             requests.extend(line);
         }
-        Ok(requests.into_iter().map(Tried::new).collect::<Result<_, _>>()?)
+        let resolved = requests.into_iter().map(|request| subject.resolved(request));
+        Ok(resolved.map(Tried::new).collect::<Result<_, _>>()?)
     }
 }

@@ -110,6 +110,11 @@ impl Run {
                 let at = step.map(|step| format!(" at line {}", step.line)).unwrap_or_default();
                 let when = if verdict.worst == Kind::Abort { "before it" } else { "at the end" };
                 writeln!(out, "\n{} {verdict}{at}", heading("Outcome:"))?;
+                if let Some(step) = step {
+                    let (scenario, line) = (self.scenario.display(), step.line);
+                    let explain = format!("blkperm explain {scenario} --line {line}");
+                    writeln!(out, "Why, and what to do: {explain}")?;
+                }
                 writeln!(out, "{}", heading(&format!("The graph {when}:")))?;
                 write!(out, "{}", tree::tree(graph))
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use blkperm_graph::driver::BLKDEBUG;
 use blkperm_graph::{
     Change, Demand, Graph, Holder, NewNode, NodeId, Owner, Refusal, Role, RootId, Row, Rule, State,
 };
@@ -10,7 +11,7 @@ use blkperm_qmp::Monitor;
 use blkperm_qmp::monitor::{FoundExport, FoundNode};
 
 use super::images::KnownImages;
-use super::{Edge, Noted, Parent, Survey};
+use super::{Edge, Node, Noted, Parent, Survey};
 
 /// A monitor on the graph that was found.
 #[derive(Clone)]
@@ -22,11 +23,15 @@ pub struct Built<R: Rule> {
 }
 
 /// What the answers do not tell.
+#[derive(Clone, Copy, Default)]
 struct Untold {
-    /// Of each node: whether the user has added it by itself.
-    added: Vec<bool>,
-    /// Of all jobs: whether the node that they write was read-only before.
+    /// Whether nodes with names were opened with their parents, and go with them, rather than added by
+    /// themselves.
+    opened_with_parents: bool,
+    /// Whether the nodes that jobs write were read-only before, and will be so again.
     was_read_only: bool,
+    /// Whether the options of nodes demand what their parents demand, too.
+    hidden_options: bool,
 }
 
 /// The ids in the new graph of what the survey numbers.
@@ -44,42 +49,44 @@ impl Survey {
     /// The refusal where the rule does not allow the graph as it is: then it could not have come
     /// about under that rule.
     pub fn build<R: Rule>(&self, rule: R, completion: Completion) -> Result<Built<R>, Refusal> {
-        let told = Untold { added: self.named(), was_read_only: false };
-        self.build_with(rule, completion, &told)
+        self.build_with(rule, completion, Untold::default())
     }
 
-    /// The graph as it may be instead, by what the answers do not tell: whether a node with a name was
-    /// added by itself, or opened with its parent and goes with it; and whether the base of a commit
-    /// was read-only before, and will be so again. [`build`](Self::build) takes each such node for
-    /// added, and each base for read-write.
-    ///
-    /// # Errors
-    ///
-    /// As for [`build`](Self::build).
+    /// The graph as it may be instead, in each way that the answers leave open: see the members of
+    /// `Untold`. In [`build`](Self::build) none of them holds. What the rule does not allow cannot be.
     pub fn build_doubtful<R: Rule + Clone>(
         &self,
         rule: &R,
         completion: Completion,
-    ) -> Result<Vec<Built<R>>, Refusal> {
-        let mut alone = self.named();
-        for edge in &self.edges {
+    ) -> Vec<Built<R>> {
+        let mut doubts = vec![Untold::default()];
+        let mut doubt = |is_open: bool, set: fn(&mut Untold)| {
+            for mut untold in doubts.clone().into_iter().filter(|_| is_open) {
+                set(&mut untold);
+                doubts.push(untold);
+            }
+        };
+        doubt(self.added(true) != self.added(false), |untold| untold.opened_with_parents = true);
+        doubt(!self.jobs.is_empty(), |untold| untold.was_read_only = true);
+        let hidden = |node: &Node| node.options != node.most_options;
+        doubt(self.nodes.iter().any(hidden), |untold| untold.hidden_options = true);
+        let doubts = doubts.into_iter().skip(1);
+        let built = doubts.map(|untold| self.build_with(rule.clone(), completion, untold));
+        built.filter_map(Result::ok).collect()
+    }
+
+    /// Of each node: whether the user has added it by itself. Names that QEMU makes up begin with `#`.
+    fn added(&self, opened_with_parents: bool) -> Vec<bool> {
+        let named = |node: &Node| !node.name.starts_with('#');
+        let mut added: Vec<bool> = self.nodes.iter().map(named).collect();
+        for edge in self.edges.iter().filter(|_| opened_with_parents) {
             if let Parent::Node(parent) = edge.parent
                 && self.nodes[parent].job.is_none()
             {
-                alone[edge.child] = false;
+                added[edge.child] = false;
             }
         }
-        let mut doubts = vec![Untold { added: alone.clone(), was_read_only: false }];
-        if !self.jobs.is_empty() {
-            doubts.push(Untold { added: self.named(), was_read_only: true });
-            doubts.push(Untold { added: alone, was_read_only: true });
-        }
-        doubts.iter().map(|untold| self.build_with(rule.clone(), completion, untold)).collect()
-    }
-
-    /// Whether each node has a name that QEMU has not made up: those begin with `#`.
-    fn named(&self) -> Vec<bool> {
-        self.nodes.iter().map(|node| !node.name.starts_with('#')).collect()
+        added
     }
 
     /// The graph, with what the answers do not tell.
@@ -87,14 +94,16 @@ impl Survey {
         &self,
         rule: R,
         completion: Completion,
-        untold: &Untold,
+        untold: Untold,
     ) -> Result<Built<R>, Refusal> {
         let mut layer = BlockLayer::new(rule, completion);
-        let ids = self.add_parents(&mut layer.graph);
+        let added = self.added(untold.opened_with_parents);
+        let ids = self.add_parents(&mut layer.graph, untold);
         layer
             .graph
             .transact(|change| self.edges.iter().try_for_each(|edge| attach(change, &ids, edge)))?;
-        for ((node, &id), &added) in self.nodes.iter().zip(&ids.nodes).zip(&untold.added) {
+        self.lose_overlays(&mut layer, &ids)?;
+        for ((node, &id), &added) in self.nodes.iter().zip(&ids.nodes).zip(&added) {
             // A job holds its filter as the user holds what he has added.
             if added || node.job.is_some() {
                 continue;
@@ -108,14 +117,14 @@ impl Survey {
         let monitor = Monitor::adopt(
             layer,
             KnownImages::of(self),
-            self.found_nodes(&untold.added),
+            self.found_nodes(&added),
             self.found_exports(&ids),
         );
         Ok(Built { monitor, notes })
     }
 
     /// Adds all nodes and all parents that are no nodes.
-    fn add_parents<R: Rule>(&self, graph: &mut Graph<R>) -> Ids {
+    fn add_parents<R: Rule>(&self, graph: &mut Graph<R>, untold: Untold) -> Ids {
         let owners: Vec<Owner> = self.jobs.iter().map(|_| graph.new_owner()).collect();
         let jobs: Vec<(RootId, Owner)> = self
             .jobs
@@ -131,7 +140,7 @@ impl Survey {
         let nodes = self.nodes.iter().map(|node| {
             graph.add_node(NewNode {
                 state: node.state,
-                options: node.options,
+                options: if untold.hidden_options { node.most_options } else { node.options },
                 length: node.info.as_ref().map_or(0, |info| info.image.virtual_size),
                 owner: owner(node.job),
                 ..NewNode::new(&node.name, node.driver)
@@ -145,6 +154,22 @@ impl Survey {
         let backends = backends.collect();
         self.lock_files(graph, &nodes);
         Ids { nodes, backends, jobs }
+    }
+
+    /// Attaches the overlays that streams have taken off nodes, and takes them off as streams do.
+    fn lose_overlays<R: Rule>(&self, layer: &mut BlockLayer<R>, ids: &Ids) -> Result<(), Refusal> {
+        for (node, &id) in self.nodes.iter().zip(&ids.nodes) {
+            let Some(options) = node.lost else { continue };
+            // No user can give a node such a name.
+            let name = format!("overlay of {}", node.name);
+            let overlay =
+                layer.graph.add_node(NewNode { options, ..NewNode::new(&name, &BLKDEBUG) });
+            let role = Role::FILTERED | Role::PRIMARY;
+            let edge = layer.graph.transact(|change| change.attach(overlay, id, "image", role))?;
+            layer.graph.transact(|change| change.detach_unnoticed(edge))?;
+            layer.release(overlay);
+        }
+        Ok(())
     }
 
     /// Lets nodes lock their files, but for files that are open more than once in a way that locks

@@ -1,6 +1,6 @@
 //! Which driver a node has, which role an edge, and whether the rules explain what it holds.
 
-use blkperm_graph::{Condition, Demand, Role, State};
+use blkperm_graph::{Condition, Demand, Permissions, Role, Row, State};
 
 use super::variant::{self, Variant};
 use super::{Noted, Parent, Survey};
@@ -10,11 +10,25 @@ struct Fit {
     variant: Variant,
     state: State,
     options: Demand,
+    most_options: Demand,
     /// For each edge its role, and what the rules make of it.
     edges: Vec<(Option<Role>, Option<Demand>)>,
     /// How many of the edges hold that.
     explained: usize,
 }
+
+/// What an overlay may demand of its backing file.
+const OF_OVERLAYS: [Demand; 4] = {
+    let read = Permissions::CONSISTENT_READ;
+    let still = Permissions::WRITE.union(Permissions::RESIZE);
+    let none = Permissions::empty();
+    [
+        Demand::new(none, none),
+        Demand::new(read, none),
+        Demand::new(none, still),
+        Demand::new(read, still),
+    ]
+};
 
 impl Survey {
     /// Finds for each node the variant of its driver that explains most of its edges, and which
@@ -24,18 +38,43 @@ impl Survey {
         if self.find_force_shared() {
             self.find_each_driver();
         }
+        self.find_lost_overlays();
         self.note_unknown_drivers();
     }
 
     fn find_each_driver(&mut self) {
         for node in 0..self.nodes.len() {
-            self.find_driver(node);
+            self.find_driver(node, self.demand_on(node));
         }
     }
 
-    fn find_driver(&mut self, node: usize) {
+    /// Explains what nodes demand that had an overlay until a stream was over.
+    ///
+    /// QEMU's quirk: see [`detach_unnoticed`](blkperm_graph::Change::detach_unnoticed).
+    fn find_lost_overlays(&mut self) {
+        let unexplained = |survey: &Survey, node: usize| {
+            survey.index.of_nodes[node].iter().any(|&edge| survey.edges[edge].unexplained.is_some())
+        };
+        for node in 0..self.nodes.len() {
+            if !unexplained(self, node) {
+                continue;
+            }
+            let before = self.demand_on(node).0;
+            for lost in OF_OVERLAYS {
+                self.find_driver(node, (before.union(lost), true));
+                if !unexplained(self, node) {
+                    self.nodes[node].lost = Some(lost);
+                    break;
+                }
+            }
+            if self.nodes[node].lost.is_none() {
+                self.find_driver(node, self.demand_on(node));
+            }
+        }
+    }
+
+    fn find_driver(&mut self, node: usize, demand: (Demand, bool)) {
         let edges = self.index.of_nodes[node].clone();
-        let demand = self.demand_on(node);
         let mut best: Option<Fit> = None;
         for variant in self.variants(node) {
             for state in self.states(node) {
@@ -50,6 +89,7 @@ impl Survey {
         found.driver = best.variant.driver;
         found.state = best.state;
         found.options = best.options;
+        found.most_options = best.most_options;
         for (place, (role, expected)) in edges.into_iter().zip(best.edges) {
             let edge = &mut self.edges[place];
             edge.role = role;
@@ -83,33 +123,34 @@ impl Survey {
 
     fn fit(&self, variant: Variant, state: State, edges: &[usize], demand: (Demand, bool)) -> Fit {
         let (input, attached) = demand;
-        let made = |place: usize, options: Demand| {
+        let row = |place: usize, options: Demand| {
             let edge = &self.edges[place];
             let role = variant.role(&edge.name)?;
-            let mut row = (variant.driver.row)(role, Condition { state, options });
-            if self.nodes[edge.child].state.contains(State::FORCE_SHARE) {
-                row = row.force_shared();
-            }
-            Some((role, row.evaluate(input, attached)))
+            let row = (variant.driver.row)(role, Condition { state, options });
+            let is_force_shared = self.nodes[edge.child].state.contains(State::FORCE_SHARE);
+            Some((role, if is_force_shared { row.force_shared() } else { row }))
         };
-        let mut options = Demand::NONE;
+        let (mut options, mut most_options) = (Demand::NONE, Demand::NONE);
         for &place in edges {
-            if let Some((_, plain)) = made(place, Demand::NONE) {
-                let more = self.edges[place].demand.difference(plain);
-                options = options.union(more.intersection(variant.options));
-            }
+            let with = |options| row(place, options).map(|(_, row)| row);
+            let (Some(plain), Some(full)) = (with(Demand::NONE), with(variant.options)) else {
+                continue;
+            };
+            let by_itself = |row: &Row| row.constant.union(row.attached);
+            let demand = self.edges[place].demand;
+            let held = demand.intersection(by_itself(&full).difference(by_itself(&plain)));
+            most_options = most_options.union(held);
+            options = options.union(held.difference(plain.evaluate(input, attached)));
         }
-        let edges_made: Vec<_> = edges
-            .iter()
-            .map(|&place| match made(place, options) {
-                Some((role, expected)) => (Some(role), Some(expected)),
-                None => (None, None),
-            })
-            .collect();
+        let made = |&place: &usize| match row(place, options) {
+            Some((role, row)) => (Some(role), Some(row.evaluate(input, attached))),
+            None => (None, None),
+        };
+        let edges_made: Vec<_> = edges.iter().map(made).collect();
         let held = edges.iter().map(|&place| Some(self.edges[place].demand));
         let explained =
             edges_made.iter().zip(held).filter(|((_, made), held)| made == held).count();
-        Fit { variant, state, options, edges: edges_made, explained }
+        Fit { variant, state, options, most_options, edges: edges_made, explained }
     }
 
     /// Marks the nodes whose parents would be expected to unshare something and do not; says

@@ -54,6 +54,6 @@ fn explained(replies: &Replies, at: &dyn Debug) -> (Monitor<Baseline>, Vec<Monit
         let holder = format!("{:?}", graph.holder(root));
         assert!(!holder.contains("unnamed"), "{at:?}: {holder}");
     }
-    let doubtful = survey.build_doubtful(&Baseline, Completion::Stepwise).unwrap();
+    let doubtful = survey.build_doubtful(&Baseline, Completion::Stepwise);
     (built.monitor, doubtful.into_iter().map(|built| built.monitor).collect())
 }

@@ -28,6 +28,8 @@ pub(crate) struct Trial {
     pub(crate) fate: Fate,
     /// What would let it pass, where it did not.
     pub(crate) proposals: Vec<Proposal>,
+    /// What else may become of it, by what the answers of QEMU do not tell.
+    pub(crate) doubt: Option<Fate>,
 }
 
 /// The end of a job in one of its ways.
@@ -113,8 +115,14 @@ impl WithRule for Question<'_> {
                 true => Vec::new(),
                 false => proposals(&before, &doubts_before, &play),
             };
-            doubts.retain_mut(|fork| play(fork).is_done());
-            answer.tried.push(Trial { request, fate, proposals });
+            let mut doubt = None;
+            doubts.retain_mut(|fork| {
+                let other = play(fork);
+                let (differs, goes_on) = (other.is_done() != is_done, other.is_done());
+                doubt = doubt.take().or(differs.then_some(other));
+                goes_on
+            });
+            answer.tried.push(Trial { request, fate, proposals, doubt });
             if !is_done {
                 return answer;
             }

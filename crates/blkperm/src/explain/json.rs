@@ -81,6 +81,7 @@ fn answer(answer: &Answer) -> Value {
             "command": trial.request,
             "outcome": fate(&trial.fate),
             "proposals": proposals(&trial.proposals),
+            "perhaps": trial.doubt.as_ref().map(fate),
         })
     });
     let endings = answer.endings.iter().map(|foreseen| {

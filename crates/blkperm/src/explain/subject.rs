@@ -13,7 +13,7 @@ use blkperm_qmp::play::{Endpoint, Stop};
 use blkperm_qmp::scenario::{Action, Scenario};
 use blkperm_qmp::transcript::Reply;
 use blkperm_qmp::{Monitor, MonitorEndpoint};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Error;
 use crate::source::Source;
@@ -122,8 +122,7 @@ impl Subject {
         completion: Completion,
     ) -> Vec<Monitor<R>> {
         let built = self.survey().map(|survey| survey.build_doubtful(rule, completion));
-        let built = built.and_then(Result::ok).unwrap_or_default();
-        built.into_iter().map(|built| built.monitor).collect()
+        built.into_iter().flatten().map(|built| built.monitor).collect()
     }
 
     /// What was made of a QEMU's answers; none for a scenario.
@@ -132,6 +131,22 @@ impl Subject {
             Origin::Found(survey) => Some(survey),
             Origin::Played { .. } => None,
         }
+    }
+
+    /// A request with the node of a drive in place of the drive's name, and with its id for the job, as
+    /// QEMU takes it. A storage daemon has no drives.
+    pub(crate) fn resolved(&self, mut request: Value) -> Value {
+        let is_verb = request["execute"].as_str().is_some_and(|name| name.contains("job-"));
+        let device = request["arguments"]["device"].as_str().map(str::to_owned);
+        let devices = self.survey().map(Survey::devices).unwrap_or_default();
+        let drive = devices.iter().find(|(name, _)| Some(*name) == device.as_deref());
+        if let Some(&(name, node)) = drive.filter(|_| !is_verb) {
+            request["arguments"]["device"] = json!(node);
+            if let Some(arguments) = request["arguments"].as_object_mut() {
+                arguments.entry("job-id").or_insert_with(|| json!(name));
+            }
+        }
+        request
     }
 
     /// What it is, in words.

@@ -107,6 +107,11 @@ fn write_steps(out: &mut impl Write, sentences: &[String], indent: &str) -> io::
     text.lines().try_for_each(|line| writeln!(out, "{indent}{line}"))
 }
 
+/// What the answers of a QEMU do not tell.
+const UNTOLD: &str = "if nodes were opened with their parents and go with them, if what a job \
+                      writes was read-only before, or if a node's options demand what its parents \
+                      demand, too";
+
 /// What would happen, a row a question and a column a rule.
 fn write_questions(out: &mut impl Write, answers: &[Answer]) -> io::Result<()> {
     let mut header = vec![Cell::new("what would happen")];
@@ -190,13 +195,20 @@ fn write_details(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         let style = if matches!(fate, Fate::Aborts(_)) { BAD } else { Style::new().bold() };
         writeln!(out, "\n{style}{what}, under {rule}{style:#}")?;
         if let Fate::Refused { error, .. } = fate {
-            let answer = [("QEMU answers:".to_owned(), error.desc.clone())];
+            let answer = [("answer:".to_owned(), error.desc.clone())];
             write_indented(out, &notes(width().saturating_sub(2), answer), "  ")?;
         }
         if let Some(refusal) = fate.refusal() {
             write_refusal(out, refusal)?;
         }
         write_proposals(out, proposals)?;
+    }
+    for trial in &answer.tried {
+        if let Some(doubt) = &trial.doubt {
+            let lines =
+                [(format!("{}:", label(&trial.request)), format!("{}, {UNTOLD}", verdict(doubt)))];
+            writeln!(out, "\n{}", notes(width(), lines))?;
+        }
     }
     Ok(())
 }
@@ -237,9 +249,8 @@ fn write_proposals(out: &mut impl Write, proposals: &[Proposal]) -> io::Result<(
         let words: Vec<String> = proposal.actions.iter().map(ToString::to_string).collect();
         writeln!(out, "  - {}", words.join(", then "))?;
         if !proposal.is_sure {
-            let doubt = "unless a node was opened with one that is deleted and goes with it, or the \
-                         base of a commit was read-only before";
-            let lines = notes(width().saturating_sub(6), [("?".to_owned(), doubt.to_owned())]);
+            let doubt = format!("perhaps not {UNTOLD}");
+            let lines = notes(width().saturating_sub(6), [("?".to_owned(), doubt)]);
             write_indented(out, &lines, "      ")?;
         }
         for command in proposal.actions.iter().filter_map(blkperm_explain::Action::command) {

@@ -5,7 +5,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 
-use blkperm_graph::{Graph, Holder, NodeId, Parent, ParentName, Rule};
+use blkperm_graph::{Demand, Graph, Holder, NodeId, Parent, ParentName, Permissions, Role, Rule};
 use blkperm_jobs::{Job, Status};
 use blkperm_qmp::Monitor;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ const MOST_PROPOSALS: usize = 6;
 const SMALL: usize = 5;
 
 /// Something that a person can do to release a holder.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Delete an export.
     DeleteExport(String),
@@ -42,6 +42,13 @@ pub enum Action {
     Dismiss(String),
     /// Delete a node.
     DeleteNode(String),
+    /// Reopen a node read-only, so that it does not write its metadata any more.
+    ReopenReadOnly {
+        /// The node's name.
+        node: String,
+        /// The options to give, as far as they are known; whatever else was set is to be given too.
+        options: Value,
+    },
 }
 
 /// Writes what to do as one says it.
@@ -56,6 +63,7 @@ impl fmt::Display for Action {
             Action::LetFinish(job) => write!(f, "let job '{job}' finish"),
             Action::Dismiss(job) => write!(f, "dismiss job '{job}'"),
             Action::DeleteNode(node) => write!(f, "delete node '{node}'"),
+            Action::ReopenReadOnly { node, .. } => write!(f, "reopen node '{node}' read-only"),
         }
     }
 }
@@ -71,6 +79,10 @@ impl Action {
             Action::Finalize(job) => ("job-finalize", "id", job),
             Action::Dismiss(job) => ("job-dismiss", "id", job),
             Action::DeleteNode(node) => ("blockdev-del", "node-name", node),
+            Action::ReopenReadOnly { options, .. } => {
+                let arguments = json!({"options": [options]});
+                return Some(json!({"execute": "blockdev-reopen", "arguments": arguments}));
+            }
             Action::Unplug(_) | Action::LetFinish(_) => return None,
         };
         let arguments = json!({ member: value });
@@ -99,7 +111,7 @@ impl Action {
     fn rank(&self) -> u8 {
         match self {
             Action::DeleteExport(_) | Action::Unplug(_) => 0,
-            Action::DeleteNode(_) => 2,
+            Action::DeleteNode(_) | Action::ReopenReadOnly { .. } => 2,
             Action::Dismiss(_) => 3,
             _ => 1,
         }
@@ -256,7 +268,7 @@ impl<R: Rule + Clone> Search<'_, R> {
     fn alternatives(&self, fork: &Monitor<R>, fate: &Fate) -> Vec<Actions> {
         let mut alternatives = Vec::new();
         for holders in obstacles(fork, fate) {
-            for style in [Style::Finish, Style::Cancel] {
+            for style in [Style::Finish, Style::Cancel, Style::ReadOnly] {
                 let mut actions = Vec::new();
                 let all = holders.iter().all(|holder| release(fork, holder, style, &mut actions));
                 if all && !alternatives.contains(&actions) {
@@ -293,11 +305,15 @@ impl<R: Rule + Clone> Search<'_, R> {
     }
 }
 
-/// How jobs are released, where there is a choice.
+/// How holders are released, where there is a choice.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
+    /// Jobs end with their effect, nodes are deleted.
     Finish,
+    /// Jobs are cancelled, nodes are deleted.
     Cancel,
+    /// Jobs are cancelled, nodes are reopened read-only.
+    ReadOnly,
 }
 
 /// Adds what releases a holder; says whether anything does.
@@ -312,7 +328,10 @@ fn release<R: Rule>(
         ParentName::Root(holder) => release_root(monitor, holder, style, actions),
         ParentName::Node(name) => {
             let node = graph.node_by_name(name);
-            node.is_some_and(|node| release_node(monitor, node, style, actions))
+            node.is_some_and(|node| match style {
+                Style::ReadOnly => reopen_node(monitor, node, actions),
+                _ => release_node(monitor, node, style, actions),
+            })
         }
     }
 }
@@ -394,6 +413,36 @@ fn release_node<R: Rule>(
         }
         is_deletable || graph.parents(node).next().is_some()
     })
+}
+
+/// Reopens an image read-only, once nobody writes to it any more.
+fn reopen_node<R: Rule>(monitor: &Monitor<R>, node: NodeId, actions: &mut Actions) -> bool {
+    let graph = &monitor.layer().graph;
+    let has_metadata = |edge| graph.role(edge).contains(Role::METADATA);
+    let is_image = graph.children(node).any(has_metadata);
+    if !is_image || !graph.state(node).is_writable() {
+        return false;
+    }
+    let writing = Demand::taking(Permissions::ANY_WRITE);
+    let writers = graph.parents(node).flat_map(|edge| graph.sources(edge, writing));
+    let writers: Vec<ParentName> = writers.collect();
+    if !writers.iter().all(|writer| release(monitor, writer, Style::Cancel, actions)) {
+        return false;
+    }
+    let driver = graph.driver(node);
+    let mut options = json!({
+        "driver": driver.name,
+        "node-name": graph.name(node),
+        "read-only": true,
+    });
+    if driver.supports_backing {
+        options["backing"] = Value::Null;
+    }
+    for edge in graph.children(node) {
+        options[graph.edge_name(edge)] = json!(graph.name(graph.child_of(edge)));
+    }
+    let node = graph.name(node).to_owned();
+    add(Some(Action::ReopenReadOnly { node, options }), actions)
 }
 
 fn add(action: Option<Action>, actions: &mut Actions) -> bool {

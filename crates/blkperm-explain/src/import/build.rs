@@ -22,6 +22,9 @@ pub struct Built<R: Rule> {
     pub notes: Vec<Noted>,
 }
 
+/// The unit of lengths, in bytes.
+const SECTOR: u64 = 512;
+
 /// What the answers do not tell.
 #[derive(Clone, Copy, Default)]
 struct Untold {
@@ -32,6 +35,8 @@ struct Untold {
     was_read_only: bool,
     /// Whether the options of nodes demand what their parents demand, too.
     hidden_options: bool,
+    /// Whether nodes of unknown length are all of different lengths, rather than of none.
+    different_lengths: bool,
 }
 
 /// The ids in the new graph of what the survey numbers.
@@ -70,6 +75,8 @@ impl Survey {
         doubt(!self.jobs.is_empty(), |untold| untold.was_read_only = true);
         let hidden = |node: &Node| node.options != node.most_options;
         doubt(self.nodes.iter().any(hidden), |untold| untold.hidden_options = true);
+        let is_unknown = |node: &Node| node.info.is_none() && node.job.is_none();
+        doubt(self.nodes.iter().any(is_unknown), |untold| untold.different_lengths = true);
         let doubts = doubts.into_iter().skip(1);
         let built = doubts.map(|untold| self.build_with(rule.clone(), completion, untold));
         built.filter_map(Result::ok).collect()
@@ -110,7 +117,7 @@ impl Survey {
             }
             // What was opened for a parent is read-only when that is, and goes with it.
             let Some(parent) = layer.graph.node_parents(id).next() else { continue };
-            layer.follow(id, parent);
+            layer.heirs.set_parent(id, Some(parent));
             layer.release(id);
         }
         let notes = self.adopt_jobs(&mut layer, &ids, untold.was_read_only);
@@ -137,11 +144,12 @@ impl Survey {
             })
             .collect();
         let owner = |job: Option<usize>| job.map(|job| jobs[job].1);
-        let nodes = self.nodes.iter().map(|node| {
+        let nodes = self.nodes.iter().enumerate().map(|(place, node)| {
+            let unknown = if untold.different_lengths { (place as u64 + 1) * SECTOR } else { 0 };
             graph.add_node(NewNode {
                 state: node.state,
                 options: if untold.hidden_options { node.most_options } else { node.options },
-                length: node.info.as_ref().map_or(0, |info| info.image.virtual_size),
+                length: node.info.as_ref().map_or(unknown, |info| info.image.virtual_size),
                 owner: owner(node.job),
                 ..NewNode::new(&node.name, node.driver)
             })

@@ -81,7 +81,7 @@ pub use change::Change;
 pub use driver::{Condition, Driver, State};
 pub use graph::{EdgeId, Graph, Holder, NewNode, NodeId, Parent, RootId};
 pub use permission::{Demand, Permissions, Slot};
-pub use refusal::{Conflict, Fault, ParentName, Party, Refusal, Refused};
+pub use refusal::{Conflict, Fault, MOST_FAULTS, ParentName, Party, Refusal, Refused};
 pub use role::Role;
 pub use row::{Row, RowId, Rows};
 pub use rule::{Claim, Counts, Owner, Rule};

@@ -10,13 +10,17 @@ use crate::update::{StateFault, state_fault};
 use crate::why::Step;
 use crate::{Demand, EdgeId, Graph, Holder, NodeId, Parent, Permissions, Rule, Slot};
 
+/// How many faults a refusal lists: two parents make one, and a thousand could make a million.
+pub const MOST_FAULTS: usize = 1_000;
+
 /// Why a change was refused.
 ///
 /// Texts in QEMU's words are made from this by `blkperm-qmp`; the [`Display`](fmt::Display) here is
 /// the library's own.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
-    /// Nodes would be at fault; the first is the one that QEMU reports. Never empty.
+    /// Nodes would be at fault; the first is the one that QEMU reports. Never empty, and not longer
+    /// than [`MOST_FAULTS`] by much.
     #[error("{}", .0[0])]
     Permissions(Vec<Fault>),
     /// The edge would close a cycle.
@@ -243,17 +247,24 @@ impl<R: Rule> Graph<R> {
         finished
     }
 
-    /// Adds every pair of edges into `node` that conflict: by the one that unshares, then by the
-    /// one that takes, each newest first.
+    /// Adds every pair of edges into `node` that conflict, up to [`MOST_FAULTS`]: by the one that
+    /// unshares, then by the one that takes, each newest first.
     ///
     /// Source: `bdrv_parent_perms_conflict` in `block.c`, QEMU 10.0.
     fn conflicts_at(&mut self, node: NodeId, faults: &mut Vec<Fault>) {
         let edges: Vec<EdgeId> = self.parents(node).collect();
-        for &unsharer in &edges {
-            if self.demand(unsharer).unshare().is_empty() {
-                continue;
-            }
-            for &requirer in &edges {
+        let all = edges.iter().map(|&edge| self.demand(edge)).fold(Demand::NONE, Demand::union);
+        let contested = all.take() & all.unshare();
+        let with = |graph: &Self, holds: fn(Demand) -> Permissions| -> Vec<EdgeId> {
+            let is_one = |&edge: &EdgeId| holds(graph.demand(edge)).intersects(contested);
+            edges.iter().copied().filter(is_one).collect()
+        };
+        let (unsharers, requirers) = (with(self, Demand::unshare), with(self, Demand::take));
+        for &unsharer in &unsharers {
+            for &requirer in &requirers {
+                if faults.len() >= MOST_FAULTS {
+                    return;
+                }
                 let permissions = self.conflict(requirer, unsharer);
                 if requirer != unsharer && !permissions.is_empty() {
                     faults.push(Fault::Conflict(Box::new(Conflict {

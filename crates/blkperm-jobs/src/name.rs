@@ -28,6 +28,16 @@ pub struct NodeNames {
 }
 
 impl NodeNames {
+    /// Takes note of a name that was given to a node elsewhere, so that it is not made up again.
+    pub fn take_note(&mut self, name: &str) {
+        let digits = name
+            .strip_prefix("#block")
+            .and_then(|rest| rest.split_at_checked(rest.len().checked_sub(2)?));
+        if let Some(number) = digits.and_then(|(counter, _)| counter.parse::<u32>().ok()) {
+            self.made = self.made.max(u64::from(number) + 1);
+        }
+    }
+
     /// The name of a new node: `given`, or one made up.
     ///
     /// # Errors

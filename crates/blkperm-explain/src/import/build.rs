@@ -104,6 +104,7 @@ impl Survey {
         untold: Untold,
     ) -> Result<Built<R>, Refusal> {
         let mut layer = BlockLayer::new(rule, completion);
+        self.nodes.iter().for_each(|node| layer.names.take_note(&node.name));
         let added = self.added(untold.opened_with_parents);
         let ids = self.add_parents(&mut layer.graph, untold);
         layer

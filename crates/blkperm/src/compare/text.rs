@@ -25,13 +25,13 @@ pub(super) fn report(comparisons: &[Comparison], all_rows: bool, width: u16) -> 
     if comparisons.len() > 1 {
         summary(&mut text, comparisons, width);
     }
-    put!(text, "{}", notes(width, [("=>".to_owned(), equality(comparisons))]));
     if let [one] = comparisons
         && one.columns.iter().any(|column| column.verdict.worst != Kind::Done)
     {
         let why = format!("`blkperm explain {}` says why, and what to do.", one.scenario.name);
         put!(text, "{}", notes(width, [("=>".to_owned(), why)]));
     }
+    put!(text, "{}", notes(width, [("=>".to_owned(), equality(comparisons))]));
     text
 }
 

@@ -47,6 +47,12 @@ pub fn document(title: &str, body: &Markup) -> String {
     page.into_string()
 }
 
+/// Something wide, in a box that scrolls and can be reached with the keyboard; `what` it is, for
+/// who cannot see it.
+pub fn scrolled(what: &str, content: Markup) -> Markup {
+    html! { div class="scroll" tabindex="0" role="group" aria-label=(what) { (content) } }
+}
+
 /// The pictures of a page. Each is in it once, wherever it is shown.
 #[derive(Debug, Default)]
 pub struct Album {

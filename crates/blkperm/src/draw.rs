@@ -1,22 +1,23 @@
 //! `blkperm draw`: a graph as a picture.
 
-mod error;
+mod failure;
 
-pub(crate) use error::Error as DrawError;
+pub(crate) use failure::DrawError;
 
 use crate::error::Error;
+use crate::explain::{self, Given, Subject};
 use crate::film::{self, Frame};
 use crate::label::label;
 use crate::registry::{Combination, CompletionName, RuleName};
-use crate::source::Source;
 use blkperm_draw::{Picture, dot, svg};
+use blkperm_explain::Address;
 use blkperm_qmp::scenario::Scenario;
 use clap::ValueEnum;
-use std::fs;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{error, fs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +27,10 @@ Examples:
           The same scenario under ownership: the stranger is refused, and the picture says why
   blkperm draw mirror-full-complete --line 17 --changes -o mirror.svg
           What one command changes
+  blkperm draw --qmp unix:/run/vm.qmp -o now.svg
+          The graph of a running QEMU
+  blkperm draw graph.json nodes.json exports.json --node top -o top.svg
+          From answers that were saved, as `blkperm explain` takes them: what is above and below top
   blkperm draw mirror-twice --format dot | dot -Tpdf > twice.pdf
           With Graphviz's layout
 
@@ -41,15 +46,23 @@ Exit status:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Draw {
-    /// A scenario file, or the name of a built-in scenario
-    scenario: PathBuf,
-    /// After the command in this line of the scenario, not at the end
+    /// A scenario, or files with answers of QEMU as `blkperm explain` takes them, - for standard
+    /// input
+    #[arg(required_unless_present = "qmp", conflicts_with = "qmp", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Ask a running QEMU: unix:PATH or tcp:HOST:PORT
+    #[arg(long, value_name = "ADDRESS")]
+    qmp: Option<Address>,
+    /// How long a running QEMU may take to answer, in seconds
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    /// Of a scenario: after the command in this line, not at the end
     #[arg(long, value_name = "LINE", conflicts_with = "step")]
     line: Option<usize>,
-    /// After this command of the scenario, counted from 1
+    /// Of a scenario: after this command, counted from 1
     #[arg(long, value_name = "NUMBER")]
     step: Option<usize>,
-    /// Mark what the last command has changed
+    /// Of a scenario: mark what the command has changed
     #[arg(long)]
     changes: bool,
     /// Only what is above and below these nodes
@@ -94,33 +107,59 @@ impl Draw {
     ///
     /// # Errors
     ///
-    /// Fails when the scenario cannot be read or played or has no such line or node, and when the
-    /// file cannot be written.
-    pub(crate) fn run(self) -> Result<ExitCode, Error> {
-        let format = self.format()?;
-        let Source { scenario, .. } = Source::named(&self.scenario)?;
+    /// Fails when there is nothing to draw, no such line or node, or the file cannot be written.
+    pub(crate) fn run(self) -> Result<ExitCode, Box<dyn error::Error + Send + Sync>> {
+        let format = self.format().map_err(Error::from)?;
         let combination = Combination { rule: self.rule, completion: self.completion };
-        let frame = self.frame(combination, &scenario)?;
-        let mut picture = frame.ending();
-        if self.changes {
-            picture = Picture::between(&frame.before, &picture);
-        }
+        let (mut picture, title) = match Given::read(&self.files, self.qmp.as_ref(), self.timeout)?
+        {
+            Given::Scenario(scenario) => self.played(combination, &scenario)?,
+            Given::Replies(replies) => {
+                self.needs_no_scenario().map_err(Error::from)?;
+                let subject = Subject::found(&replies)?;
+                let title = format!("{} under {combination}", subject.title());
+                (explain::picture(&subject, combination), title)
+            }
+        };
         if !self.node.is_empty() {
-            picture = picture
-                .around(&self.node)
-                .map_err(|name| DrawError::NoSuchNode { name, names: picture.node_names() })?;
+            let part = picture.around(&self.node);
+            let no_such = |name| DrawError::NoSuchNode { name, names: picture.node_names() };
+            picture = part.map_err(no_such).map_err(Error::from)?;
         }
-        let title = format!(
-            "{} under {combination}, after line {}: {}",
-            scenario.name,
-            frame.step.line,
-            label(&frame.step.command)
-        );
         self.write(&match format {
             Format::Svg => svg::document(&picture, &title),
             Format::Dot => dot::document(&picture, &title),
         })?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What a scenario looks like, and what that is.
+    fn played(
+        &self,
+        combination: Combination,
+        scenario: &Scenario,
+    ) -> Result<(Picture, String), Error> {
+        let frame = self.frame(combination, scenario)?;
+        let mut picture = frame.ending();
+        if self.changes {
+            picture = Picture::between(&frame.before, &picture);
+        }
+        let (name, line) = (&scenario.name, frame.step.line);
+        let command = label(&frame.step.command);
+        Ok((picture, format!("{name} under {combination}, after line {line}: {command}")))
+    }
+
+    /// Only scenarios have steps.
+    fn needs_no_scenario(&self) -> Result<(), DrawError> {
+        let options = [
+            ("--line", self.line.is_some()),
+            ("--step", self.step.is_some()),
+            ("--changes", self.changes),
+        ];
+        match options.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(DrawError::NoScenario(option)),
+            None => Ok(()),
+        }
     }
 
     fn format(&self) -> Result<Format, DrawError> {

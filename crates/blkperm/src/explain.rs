@@ -2,12 +2,18 @@
 
 mod answer;
 mod error;
+mod html;
 mod json;
+mod pictures;
+mod story;
 mod subject;
 mod text;
 
 pub(crate) use error::Error;
+pub(crate) use pictures::graph as picture;
+pub(crate) use subject::{Given, Subject};
 
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +24,6 @@ use serde_json::Value;
 use crate::output::Format;
 use crate::registry::{Combination, CompletionName, RuleName};
 use answer::{Answer, Worst};
-use subject::Subject;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +35,8 @@ Examples:
           Why each parent of a node holds what it holds, from answers that were saved
   blkperm explain active-commit-complete-stranger-on-top --rule ownership
           Why QEMU aborts in a scenario, and what the experimental rule would make of it
+  blkperm explain graph.json nodes.json exports.json --html graph.html
+          A page with pictures of the graph, and of what would become of it
 
 Answers are saved as QEMU gives them, bare or with the rest of the session, in one file or several:
 x-debug-query-block-graph, and for a full account query-named-block-nodes with flat=true,
@@ -83,6 +90,9 @@ pub(crate) struct Explain {
     /// The format of the output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Write a page with pictures to this file, too
+    #[arg(long, value_name = "HTML_FILE")]
+    html: Option<PathBuf>,
 }
 
 impl Explain {
@@ -92,8 +102,8 @@ impl Explain {
     ///
     /// Fails when there is nothing to be explained, or the output cannot be written.
     pub(crate) fn run(self) -> Result<ExitCode, Error> {
-        let (subject, line) =
-            Subject::new(&self.files, self.qmp.as_ref(), self.timeout, self.line)?;
+        let given = Given::read(&self.files, self.qmp.as_ref(), self.timeout)?;
+        let (subject, line) = Subject::new(given, self.line)?;
         let tried = self.tried(&subject, line)?;
         let mut answers = vec![Answer::of(&subject, Combination::QEMU, &tried)];
         if let Some(rule) = self.rule {
@@ -103,6 +113,11 @@ impl Explain {
             }
         }
         let asked = subject.asked(&self.node, &self.edge)?;
+        if let Some(file) = &self.html {
+            let page = html::report(&subject, &asked, &tried, &answers);
+            let failed = |source| crate::error::Error::Write { file: file.clone(), source };
+            fs::write(file, page).map_err(failed).map_err(Box::new)?;
+        }
         let mut out = anstream::stdout().lock();
         match self.format {
             Format::Text => text::write(&mut out, &subject, &asked, &answers)?,

@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Compare(compare) => compare.run().map_err(Into::into),
         Command::Run(run) => run.run().map_err(Into::into),
-        Command::Draw(draw) => draw.run().map_err(Into::into),
+        Command::Draw(draw) => draw.run(),
         Command::Explain(explain) => explain.run().map_err(Into::into),
         Command::Explore(explore) => explore.run().map_err(Into::into),
         Command::Merge(merge) => merge.run().map_err(Into::into),

@@ -1,5 +1,6 @@
 //! `blkperm draw` from outside.
 
+use serde_json::{Value, json};
 use std::fs;
 use std::process::{Command, Output, Stdio};
 
@@ -86,4 +87,53 @@ fn what_is_not_there_is_not_drawn() {
     fails(&[SCENARIO, "--step", "12"], &["no step 12"]);
     fails(&["no-such-scenario"], &["no-such-scenario", "built in"]);
     fails(&[SCENARIO, "--line", "1", "--step", "1"], &["cannot be used with"]);
+}
+
+#[test]
+fn what_a_qemu_answered_is_drawn_as_the_scenario_that_it_comes_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/scenarios");
+    let scenario = fs::read_to_string(format!("{seed}/{SCENARIO}.qmp")).unwrap();
+    let queries = [
+        json!({"execute": "x-debug-query-block-graph"}),
+        json!({"execute": "query-named-block-nodes", "arguments": {"flat": true}}),
+        json!({"execute": "query-block-exports"}),
+        json!({"execute": "query-jobs"}),
+        json!({"execute": "query-block-jobs"}),
+    ];
+    let before_the_end = scenario.lines().filter(|line| !line.contains("job-complete"));
+    let lines: Vec<String> =
+        before_the_end.map(str::to_owned).chain(queries.iter().map(Value::to_string)).collect();
+    fs::write(path("asked.qmp"), lines.join("\n")).unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_blkperm"));
+    run.args(["run", &path("asked.qmp"), "--rule", "baseline", "--completion", "stepwise"]);
+    let output = run.args(["--format", "json"]).output().unwrap();
+    let steps = String::from_utf8(output.stdout).unwrap();
+    let steps: Vec<Value> = steps.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answered = |query: &Value| {
+        let step = steps.iter().find(|step| step["command"] == *query).unwrap();
+        json!({ "return": step["reply"]["return"] }).to_string()
+    };
+    let files: Vec<String> = (0..queries.len()).map(|at| path(&format!("{at}.json"))).collect();
+    for (query, file) in queries.iter().zip(&files) {
+        fs::write(file, answered(query)).unwrap();
+    }
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let sorted = |text: String| {
+        // The numbers of boxes follow the order in which things are found.
+        let mut labels: Vec<String> = text
+            .lines()
+            .filter_map(|line| Some(line.split_once("[label=")?.1.to_owned()))
+            .collect();
+        labels.sort();
+        labels
+    };
+    let found = sorted(drawn(&[&files[..], &["--format", "dot"]].concat()));
+    assert_eq!(found, sorted(drawn(&[SCENARIO, "--line", "26", "--format", "dot"])));
+    assert!(found.len() > 20, "{found:?}");
+
+    fails(&[&files[..], &["--changes"]].concat(), &["--changes is for scenarios"]);
+    let under_ownership = drawn(&[&files[..], &["--rule", "ownership"]].concat());
+    assert!(under_ownership.contains("conflict: consistent-read"), "{under_ownership}");
 }

@@ -4,17 +4,24 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// The page that the scenarios make.
+/// The page that a command writes, which ends with `status`.
 #[track_caller]
-fn page(scenarios: &[&str]) -> String {
+fn written(arguments: &[&str], status: i32) -> String {
     let directory = tempfile::tempdir().expect("there is room");
     let file = directory.path().join("page.html");
     let mut command = Command::new(env!("CARGO_BIN_EXE_blkperm"));
-    command.arg("compare").args(scenarios).arg("--html").arg(&file).stdin(Stdio::null());
+    command.args(arguments).arg("--html").arg(&file).stdin(Stdio::null());
     let output = command.output().expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!output.stdout.is_empty(), "the comparison is printed, too");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    assert!(!output.stdout.is_empty(), "the text is printed, too");
     fs::read_to_string(file).expect("it is written")
+}
+
+/// The page that the scenarios make.
+#[track_caller]
+fn page(scenarios: &[&str]) -> String {
+    written(&[&["compare"], scenarios].concat(), 0)
 }
 
 /// All that stands between `before` and the next quotation mark.
@@ -23,26 +30,51 @@ fn all<'a>(page: &'a str, before: &str) -> Vec<&'a str> {
     parts.map(|part| part.split('"').next().unwrap_or_default()).collect()
 }
 
-#[test]
-fn the_page_of_all_scenarios_stands_alone() {
-    let page = page(&[]);
+/// Checks that a page needs nothing but itself.
+#[track_caller]
+fn stands_alone(page: &str) {
     for word in ["http", "src=", "url(", "@import"] {
         assert!(!page.contains(word), "{word}");
     }
-    let ids = all(&page, " id=\"");
+    let ids = all(page, " id=\"");
     let different: BTreeSet<&str> = ids.iter().copied().collect();
     assert_eq!(ids.len(), different.len(), "every id is there once");
-    let links = all(&page, "href=\"#");
-    assert!(links.len() > 25, "{} links", links.len());
-    for link in links {
+    for link in all(page, "href=\"#") {
         assert!(different.contains(link), "nothing has the id {link}");
     }
-    assert!(page.len() < 3 << 20, "{} bytes", page.len());
     for tag in ["details", "figure", "svg", "table", "ul", "div", "g"] {
         let opened =
             page.matches(&format!("<{tag} ")).count() + page.matches(&format!("<{tag}>")).count();
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
+}
+
+#[test]
+fn the_page_of_all_scenarios_is_not_large() {
+    let page = page(&[]);
+    stands_alone(&page);
+    assert!(all(&page, "href=\"#").len() > 25, "it leads to each scenario");
+    assert!(page.len() < 3 << 20, "{} bytes", page.len());
+}
+
+#[test]
+fn an_explanation_has_pictures_of_what_would_happen() {
+    let scenario = "active-commit-complete-stranger-on-top";
+    let page = written(&["explain", scenario, "--rule", "ownership"], 4);
+    stands_alone(&page);
+    for words in [
+        "ABORTS QEMU",
+        "When QEMU aborts",
+        "conflict: consistent-read",
+        "delete export &#39;guest&#39;",
+        "ownership+atomic",
+        "<figcaption>Then</figcaption>",
+        "Who holds what",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    let page = written(&["explain", scenario, "--line", "26", "--rule", "ownership"], 4);
+    assert!(page.contains("What is refused") && page.contains("To let it pass"), "{page}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::story;
 use crate::error::Error;
 use crate::outcome::Kind;
 use crate::registry::Combination;
-use blkperm_draw::page::{self, Album, Text};
+use blkperm_draw::page::{self, Album, Text, scrolled};
 use maud::{Markup, html};
 
 /// The whole page.
@@ -137,11 +137,6 @@ fn verdicts(comparisons: &[Comparison]) -> Markup {
             }
         },
     )
-}
-
-/// Something wide, in a box that scrolls and can be reached with the keyboard.
-fn scrolled(what: &str, content: Markup) -> Markup {
-    html! { div class="scroll" tabindex="0" role="group" aria-label=(what) { (content) } }
 }
 
 /// A player's name, to be broken before the completion.

@@ -47,22 +47,28 @@ pub(crate) struct Asked {
     pub(crate) derivations: Vec<Vec<Step>>,
 }
 
-impl Subject {
-    /// Reads what is to be explained; of a scenario also the command that is to be tried.
-    pub(crate) fn new(
+/// What a command is given to look at.
+pub(crate) enum Given {
+    /// A scenario.
+    Scenario(Scenario),
+    /// What a QEMU answered.
+    Replies(Replies),
+}
+
+impl Given {
+    /// Reads files, or asks a QEMU, which may take so many seconds to answer.
+    pub(crate) fn read(
         files: &[PathBuf],
         qmp: Option<&Address>,
         timeout: u64,
-        line: Option<usize>,
-    ) -> Result<(Subject, Option<Value>), Error> {
+    ) -> Result<Given, Error> {
         if let Some(address) = qmp {
-            let replies = ask(address, Duration::from_secs(timeout))?;
-            return Ok((Subject::found(&replies)?, None));
+            return Ok(Given::Replies(ask(address, Duration::from_secs(timeout))?));
         }
         if let [file] = files
             && let Some(source) = scenario(file)?
         {
-            return Subject::played(source.scenario, line);
+            return Ok(Given::Scenario(source.scenario));
         }
         let mut replies = Replies::default();
         for file in files {
@@ -70,10 +76,23 @@ impl Subject {
             let failed = |source| Error::Reply { file: file.clone(), source };
             replies.read(&bytes).map_err(failed)?;
         }
-        Ok((Subject::found(&replies)?, None))
+        Ok(Given::Replies(replies))
+    }
+}
+
+impl Subject {
+    /// What is to be explained; of a scenario also the command that is to be tried.
+    pub(crate) fn new(
+        given: Given,
+        line: Option<usize>,
+    ) -> Result<(Subject, Option<Value>), Error> {
+        match given {
+            Given::Scenario(scenario) => Subject::played(scenario, line),
+            Given::Replies(replies) => Ok((Subject::found(&replies)?, None)),
+        }
     }
 
-    fn found(replies: &Replies) -> Result<Subject, Error> {
+    pub(crate) fn found(replies: &Replies) -> Result<Subject, Error> {
         let survey = Survey::of(replies)?;
         let built = survey.build(Baseline, Completion::Stepwise);
         let monitor = built.map_err(blkperm_explain::ImportError::Impossible)?.monitor;

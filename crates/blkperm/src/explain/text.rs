@@ -8,7 +8,8 @@ use blkperm_graph::{Fault, Permissions, Refusal, State};
 use comfy_table::{Attribute, Cell, Color};
 use serde_json::Value;
 
-use super::answer::{Answer, Foreseen};
+use super::answer::Answer;
+use super::story::{self, UNTOLD, question, verdict};
 use super::subject::{Asked, Subject};
 use crate::label::label;
 use crate::output::{Widths, heading, notes, table, width};
@@ -38,15 +39,7 @@ pub(super) fn write(
 }
 
 fn write_notes(out: &mut impl Write, subject: &Subject) -> io::Result<()> {
-    let Some(survey) = subject.survey() else { return Ok(()) };
-    let mut lines: Vec<String> = survey.notes().iter().map(ToString::to_string).collect();
-    lines.extend(survey.unexplained().iter().map(|unexplained| {
-        let edge = &unexplained.edge;
-        match unexplained.expected {
-            Some(expected) => format!("not explained: {edge}, by the rules {expected}"),
-            None => format!("not explained: {edge}, an edge that the driver does not have"),
-        }
-    }));
+    let lines = story::notes(subject);
     if lines.is_empty() {
         return Ok(());
     }
@@ -71,14 +64,12 @@ fn row(subject: &Subject, held: &Held) -> Vec<Cell> {
         }
     }
     let cell = |place: usize| {
-        let (taken, unshared) = (&held.taken[place], &held.unshared[place]);
-        let signed = taken.iter().map(|holder| match unshared.contains(holder) {
-            true => format!("± {holder}"),
-            false => format!("+ {holder}"),
-        });
-        let rest = unshared.iter().filter(|holder| !taken.contains(holder));
-        let signed = signed.chain(rest.map(|holder| format!("- {holder}")));
-        Cell::new(signed.collect::<Vec<_>>().join("\n"))
+        let signed = story::signed(held, place).into_iter();
+        let signed = signed.map(|(sign, holder)| format!("{sign} {holder}"));
+        Cell::new(signed.collect::<Vec<_>>().join(
+            "
+",
+        ))
     };
     let mut cells = vec![Cell::new(first)];
     cells.extend((0..4).map(cell));
@@ -107,27 +98,11 @@ fn write_steps(out: &mut impl Write, sentences: &[String], indent: &str) -> io::
     text.lines().try_for_each(|line| writeln!(out, "{indent}{line}"))
 }
 
-/// What the answers of a QEMU do not tell.
-const UNTOLD: &str = "if nodes were opened with their parents and go with them, if what a job \
-                      writes was read-only before, or if a node's options demand what its parents \
-                      demand, too";
-
 /// What would happen, a row a question and a column a rule.
 fn write_questions(out: &mut impl Write, answers: &[Answer]) -> io::Result<()> {
     let mut header = vec![Cell::new("what would happen")];
     header.extend(answers.iter().map(|answer| Cell::new(answer.combination.to_string())));
-    let mut questions: Vec<String> = Vec::new();
-    let mut ask = |question: String| {
-        if !questions.contains(&question) {
-            questions.push(question);
-        }
-    };
-    for answer in answers {
-        answer.tried.iter().for_each(|trial| ask(label(&trial.request)));
-    }
-    for answer in answers {
-        answer.endings.iter().for_each(|foreseen| ask(question(foreseen)));
-    }
+    let questions = story::questions(answers);
     if questions.is_empty() && answers.iter().all(|answer| answer.impossible.is_none()) {
         return Ok(());
     }
@@ -148,36 +123,14 @@ fn write_questions(out: &mut impl Write, answers: &[Answer]) -> io::Result<()> {
     writeln!(out, "\n{}", table(header, rows, width(), Widths { first: 24, others: 20 }))
 }
 
-/// The end of a job as a question.
-fn question(foreseen: &Foreseen) -> String {
-    let ending = &foreseen.ending;
-    format!("{} job '{}': {}", ending.kind, ending.job, ending.way)
-}
-
 fn cell(answer: &Answer, asked: &str) -> Cell {
-    let tried = answer.tried.iter().find(|trial| label(&trial.request) == asked);
-    let ending = answer.endings.iter().find(|foreseen| question(foreseen) == asked);
-    let fate = tried.map(|trial| &trial.fate).or(ending.map(|foreseen| &foreseen.ending.fate));
+    let fate = story::fates(answer).into_iter().find(|(question, _)| question == asked);
     match fate {
         None => Cell::new("-"),
-        Some(fate) if matches!(fate, Fate::Aborts(_)) => {
+        Some((_, fate)) if matches!(fate, Fate::Aborts(_)) => {
             Cell::new(verdict(fate)).fg(Color::Red).add_attribute(Attribute::Bold)
         }
-        Some(fate) => Cell::new(verdict(fate)),
-    }
-}
-
-/// What became of something, in one sentence.
-fn verdict(fate: &Fate) -> String {
-    match fate {
-        Fate::Done => "nothing is in the way".to_owned(),
-        Fate::Refused { denied: Some(denied), .. } => format!("refused: {denied}"),
-        Fate::Refused { error, .. } => format!("refused: {}", error.desc),
-        Fate::Fails { refusal: Some(refusal), .. } => format!("the job fails: {refusal}"),
-        Fate::Fails { error, .. } => format!("the job fails: {error}"),
-        Fate::Stuck { refusal: Some(refusal), .. } => format!("the job is stuck: {refusal}"),
-        Fate::Stuck { .. } => "the job is stuck".to_owned(),
-        Fate::Aborts(refusal) => format!("ABORTS QEMU: {refusal}"),
+        Some((_, fate)) => Cell::new(verdict(fate)),
     }
 }
 

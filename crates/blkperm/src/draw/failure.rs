@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Why nothing was drawn.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(crate) enum DrawError {
     /// The line has no command, or the process died before it.
     #[error("no command was played in line {line}")]
     NoSuchLine {
@@ -21,6 +21,9 @@ pub(crate) enum Error {
         /// How many there are.
         steps: usize,
     },
+    /// An option is about a scenario, and there is none.
+    #[error("{0} is for scenarios")]
+    NoScenario(&'static str),
     /// The scenario has no commands.
     #[error("there is no command in it")]
     NoCommands,
@@ -37,23 +40,26 @@ pub(crate) enum Error {
     UnknownFormat(PathBuf),
 }
 
-impl Error {
+impl DrawError {
     /// What to do about it; none where the message says all.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
-            Error::NoSuchLine { lines, .. } => {
+            DrawError::NoSuchLine { lines, .. } => {
                 let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
                 Some(format!("commands were played in the lines {}", lines.join(", ")))
             }
-            Error::NoSuchStep { steps, .. } => Some(format!("{steps} commands were played")),
-            Error::NoSuchNode { names, .. } => {
+            DrawError::NoSuchStep { steps, .. } => Some(format!("{steps} commands were played")),
+            DrawError::NoSuchNode { names, .. } => {
                 const MOST: usize = 40;
                 let more = if names.len() > MOST { ", ..." } else { "" };
                 let shown: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
                 Some(format!("there are {}{more}", shown.join(", ")))
             }
-            Error::UnknownFormat(_) => Some("say `--format svg` or `--format dot`".to_owned()),
-            Error::NoCommands => None,
+            DrawError::UnknownFormat(_) => Some("say `--format svg` or `--format dot`".to_owned()),
+            DrawError::NoScenario(_) => {
+                Some("what a QEMU answers is its graph at one moment".to_owned())
+            }
+            DrawError::NoCommands => None,
         }
     }
 }

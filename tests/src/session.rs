@@ -71,7 +71,7 @@ fn images() -> DeclaredImages {
     let mut images = DeclaredImages::default();
     let mut create = |filename: &str, format, backing: Option<&str>| {
         let backing = backing.map(|name| Backing { filename: name.to_owned(), format });
-        let image = Image { filename: filename.to_owned(), format, size: Some(1 << 20), backing };
+        let image = Image { backing, ..Image::new(filename, format, Some(1 << 20)) };
         images.create(&image).expect("its backing file is there");
     };
     create("base.qcow2", ImageFormat::Qcow2, None);

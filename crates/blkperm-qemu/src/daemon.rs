@@ -181,13 +181,8 @@ impl Endpoint for Daemon {
         if let Some(template) = Template::known(&self.programs.img, image, &directory) {
             return Ok(template.make(&directory.join(&image.filename))?);
         }
-        let size = image.size.map(|bytes| bytes.to_string());
-        let mut arguments = vec!["create", "-q", "-f", image.format.name()];
-        if let Some(backing) = &image.backing {
-            arguments.extend(["-b", &backing.filename, "-F", backing.format.name()]);
-        }
-        arguments.extend(["--", &image.filename]);
-        arguments.extend(size.as_deref());
+        let arguments = image.qemu_img_arguments();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let (status, message) =
             process::run(&self.programs.img, &arguments, &directory, self.patience)?;
         if !status.success() {

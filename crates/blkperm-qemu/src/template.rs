@@ -83,5 +83,7 @@ impl Template {
 
 /// Whether what is made of the image follows from its description, and is one file.
 fn is_repeatable(image: &Image) -> bool {
-    image.size.is_some() && matches!(image.format, ImageFormat::Qcow2 | ImageFormat::Raw)
+    // A vmdk image tells its backing file by a random number.
+    let knows_backing = image.format == ImageFormat::Vmdk && image.backing.is_some();
+    image.size.is_some() && image.options.is_empty() && !knows_backing
 }

@@ -5,6 +5,7 @@ mod enums;
 pub mod export;
 pub mod job;
 pub mod nbd;
+pub mod object;
 mod request;
 mod session;
 mod unmodelled;
@@ -66,6 +67,10 @@ macro_rules! commands {
 }
 
 commands! {
+    /// Removes an object.
+    "object-del" => ObjectDel(object::ObjectDel),
+    /// Makes an object that nodes can refer to.
+    "object-add" => ObjectAdd(object::ObjectOptions),
     /// Ends the process.
     "quit" => Quit,
     /// Lists the commands.

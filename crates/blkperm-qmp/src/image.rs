@@ -4,6 +4,8 @@
 
 mod declared;
 mod directory;
+mod fresh;
+mod header;
 
 pub use declared::DeclaredImages;
 pub use directory::Directory;
@@ -12,27 +14,56 @@ use crate::scenario::Image;
 use std::fmt;
 use std::io;
 
-/// The format of an image.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ImageFormat {
+/// The table of formats: variants and names.
+macro_rules! formats {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The format of an image.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum ImageFormat {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ImageFormat {
+            /// All formats.
+            pub const ALL: &'static [ImageFormat] = &[$(ImageFormat::$variant),*];
+
+            /// What QEMU calls the format: also the name of its driver.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(ImageFormat::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+formats! {
     /// Bytes as the guest sees them; also what no other format is known for.
-    Raw,
+    Raw = "raw",
     /// QEMU's own format, version 2 or 3.
-    Qcow2,
+    Qcow2 = "qcow2",
+    /// QEMU's first format.
+    Qcow = "qcow",
+    /// QEMU's enhanced disk.
+    Qed = "qed",
+    /// VirtualBox's format.
+    Vdi = "vdi",
+    /// Hyper-V's format.
+    Vhdx = "vhdx",
+    /// Virtual PC's format.
+    Vpc = "vpc",
+    /// Parallels' format.
+    Parallels = "parallels",
+    /// VMware's format, in one file or with extents.
+    Vmdk = "vmdk",
+    /// Encrypted.
+    Luks = "luks",
 }
 
 impl ImageFormat {
     /// The format that QEMU calls `name`.
     pub fn from_name(name: &str) -> Option<ImageFormat> {
-        [ImageFormat::Raw, ImageFormat::Qcow2].into_iter().find(|format| format.name() == name)
-    }
-
-    /// What QEMU calls the format: also the name of its driver.
-    pub fn name(self) -> &'static str {
-        match self {
-            ImageFormat::Raw => "raw",
-            ImageFormat::Qcow2 => "qcow2",
-        }
+        ImageFormat::ALL.iter().copied().find(|format| format.name() == name)
     }
 }
 
@@ -46,7 +77,7 @@ impl fmt::Display for ImageFormat {
 /// What is known about an image file without reading its data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ImageHeader {
-    /// The format, by the first bytes of the file: QEMU's `bdrv_probe_all` for the two formats.
+    /// The format, by the first bytes of the file: QEMU's `bdrv_probe_all`.
     pub format: ImageFormat,
     /// The size that the guest sees, in bytes; a raw image's is rounded up to whole sectors.
     pub virtual_size: u64,
@@ -58,8 +89,39 @@ pub struct ImageHeader {
     pub backing_format: Option<String>,
     /// The name of the external data file; empty when the image needs one but does not name it.
     pub data_file: Option<String>,
+    /// The files with the data, where the image is but a text that names them; all are in its
+    /// directory.
+    pub extents: Vec<Extent>,
+    /// The passphrase with which an encrypted image is opened, if that is known.
+    pub passphrase: Option<String>,
     /// Whether the file can be opened for writing.
     pub writable: bool,
+}
+
+impl ImageHeader {
+    /// A raw image of so many bytes that can be written.
+    pub fn raw(file_length: u64) -> ImageHeader {
+        ImageHeader {
+            format: ImageFormat::Raw,
+            virtual_size: whole_sectors(file_length),
+            file_length,
+            backing_file: None,
+            backing_format: None,
+            data_file: None,
+            extents: Vec::new(),
+            passphrase: None,
+            writable: true,
+        }
+    }
+}
+
+/// A file with a part of an image's data.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Extent {
+    /// The name of the file.
+    pub filename: String,
+    /// Whether the file has metadata of its own; it is raw otherwise.
+    pub is_sparse: bool,
 }
 
 /// An image file cannot be used.
@@ -82,9 +144,9 @@ pub enum ImageError {
     /// It may not be read.
     #[error("Permission denied")]
     PermissionDenied,
-    /// It begins like a qcow2 image, but is none that could be used.
+    /// It begins like an image of some format, but is none that could be used.
     #[error("Invalid argument")]
-    BadQcow2(#[source] io::Error),
+    BadImage(#[source] io::Error),
     /// It could not be read for another reason.
     #[error("Input/output error")]
     Io(#[source] io::Error),
@@ -98,6 +160,15 @@ pub trait ImageStore: Send {
     ///
     /// Says why the file cannot be used; a file in an unknown format is no error but raw.
     fn probe(&self, filename: &str) -> Result<ImageHeader, ImageError>;
+
+    /// Reads a whole file with a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// Says why the file cannot be read; [`ImageError::NotFound`] where there are only images.
+    fn read_passphrase(&self, _filename: &str) -> Result<Vec<u8>, ImageError> {
+        Err(ImageError::NotFound)
+    }
 
     /// Makes an image, where images can be made.
     ///

@@ -9,6 +9,7 @@ mod graph_query;
 mod job;
 mod node;
 mod node_query;
+mod object;
 mod open;
 mod reopen;
 pub mod text;
@@ -28,6 +29,7 @@ use crate::{CommandError, Phase, QmpError, Request};
 
 use export::Exports;
 use node::NodeDetails;
+use object::Objects;
 
 /// A QMP monitor with its block layer: what a `qemu-storage-daemon` is, as far as its graph goes.
 ///
@@ -38,6 +40,7 @@ pub struct Monitor<R: Rule> {
     images: Box<dyn ImageStore>,
     nodes: NodeDetails,
     exports: Exports,
+    objects: Objects,
     events: Vec<Event>,
     phase: Phase,
     quitting: bool,
@@ -77,6 +80,7 @@ impl<R: Rule> Monitor<R> {
             images: Box::new(images),
             nodes: NodeDetails::default(),
             exports: Exports::default(),
+            objects: Objects::default(),
             events: Vec::new(),
             phase: Phase::default(),
             quitting: false,
@@ -127,7 +131,7 @@ impl<R: Rule> Monitor<R> {
     /// What [`Failed::into_answer`] tells apart: an error with which QEMU answers, or its end.
     pub fn execute(&mut self, command: &Command) -> Result<Value, Failed> {
         let result = self.dispatch(command);
-        self.nodes.forget_gone(&mut self.layer.graph);
+        self.forget_gone_nodes();
         self.collect_job_events();
         result
     }
@@ -173,6 +177,8 @@ impl<R: Rule> Monitor<R> {
                 Ok(names.collect())
             }
             Command::QueryVersion => Ok(version()),
+            Command::ObjectAdd(options) => self.object_add(options),
+            Command::ObjectDel(arguments) => self.object_del(&arguments.id),
             Command::BlockdevAdd(options) => self.blockdev_add(options),
             Command::BlockdevDel(arguments) => self.blockdev_del(&arguments.node_name),
             Command::BlockdevReopen(arguments) => self.blockdev_reopen(arguments),

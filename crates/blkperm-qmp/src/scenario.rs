@@ -9,7 +9,7 @@ mod image;
 mod size;
 
 pub use error::{LineError, Problem, ScenarioError};
-pub use image::{Backing, Image};
+pub use image::{Backing, Image, VmdkSubformat};
 
 use crate::json::{self, Located};
 use serde_json::Value;

@@ -16,12 +16,7 @@ pub(crate) fn opening(scene: &mut Scene) -> Vec<Action> {
     // Others to be opened later.
     let spare = scene.dice.weighted(&[(1, 0), (2, 1), (1, 2)]);
     images(scene, spare);
-    let raw = Image {
-        filename: "raw.img".to_owned(),
-        format: ImageFormat::Raw,
-        size: Some(scene.size()),
-        backing: None,
-    };
+    let raw = Image::new("raw.img", ImageFormat::Raw, Some(scene.size()));
     scene.images.push(raw);
     let mut actions: Vec<Action> = scene.images.iter().cloned().map(Action::Image).collect();
 
@@ -46,13 +41,13 @@ fn images(scene: &mut Scene, count: usize) -> Vec<Image> {
     let mut backing: Option<Image> = None;
     let mut images = Vec::new();
     for _ in 0..count {
+        let filename = format!("{}.qcow2", scene.fresh('i'));
+        let size = scene.size();
         let image = Image {
-            filename: format!("{}.qcow2", scene.fresh('i')),
-            format: ImageFormat::Qcow2,
-            size: Some(scene.size()),
             backing: backing
                 .filter(|_| scene.dice.chance(75))
                 .map(|below| Backing { filename: below.filename, format: ImageFormat::Qcow2 }),
+            ..Image::new(filename, ImageFormat::Qcow2, Some(size))
         };
         scene.images.push(image.clone());
         images.push(image.clone());

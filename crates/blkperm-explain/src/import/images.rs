@@ -23,33 +23,25 @@ impl KnownImages {
             let Some(info) = &node.info else { continue };
             longest = longest.max(info.image.virtual_size);
             let format = match info.drv.as_str() {
-                "qcow2" => ImageFormat::Qcow2,
                 "file" => ImageFormat::Raw,
-                _ => continue,
+                "raw" => continue,
+                driver => match ImageFormat::from_name(driver) {
+                    Some(format) => format,
+                    None => continue,
+                },
             };
             let header = ImageHeader {
                 format,
-                virtual_size: info.image.virtual_size,
-                file_length: info.image.virtual_size,
                 backing_file: info.image.backing_filename.clone(),
                 backing_format: info.image.backing_filename_format.clone(),
-                data_file: None,
-                writable: true,
+                ..ImageHeader::raw(info.image.virtual_size)
             };
             // A format says more of its file than the file says of itself.
-            if format == ImageFormat::Qcow2 || !headers.contains_key(&info.file) {
+            if format != ImageFormat::Raw || !headers.contains_key(&info.file) {
                 headers.insert(info.file.clone(), header);
             }
         }
-        let assumed = ImageHeader {
-            format: ImageFormat::Qcow2,
-            virtual_size: longest,
-            file_length: longest,
-            backing_file: None,
-            backing_format: None,
-            data_file: None,
-            writable: true,
-        };
+        let assumed = ImageHeader { format: ImageFormat::Qcow2, ..ImageHeader::raw(longest) };
         KnownImages { headers, here: Directory::new("."), assumed }
     }
 }

@@ -5,12 +5,16 @@
 mod blkdebug;
 mod driver;
 mod file;
+mod filter;
+mod format;
 mod qcow2;
 mod quorum;
 
 pub use blkdebug::*;
 pub use driver::BlockdevDriver;
 pub use file::*;
+pub use filter::*;
+pub use format::*;
 pub use qcow2::*;
 pub use quorum::*;
 
@@ -59,18 +63,52 @@ pub struct BlockdevBase {
 pub enum DriverOptions {
     /// Injects errors, and takes and unshares permissions at will.
     Blkdebug(Box<BlockdevOptionsBlkdebug>),
+    /// Logs what is written.
+    Blklogwrites(BlockdevOptionsBlklogwrites),
+    /// Compares two children.
+    Blkverify(BlockdevOptionsBlkverify),
+    /// Compresses what is written.
+    Compress(BlockdevOptionsGenericFormat),
+    /// Saves what is about to be overwritten.
+    CopyBeforeWrite(BlockdevOptionsCbw),
+    /// Copies what is read up from the backing file.
+    CopyOnRead(BlockdevOptionsCor),
     /// A file of the host.
     File(BlockdevOptionsFile),
+    /// Encrypted.
+    Luks(BlockdevOptionsLuks),
     /// Nothing, through the host's asynchronous I/O.
     NullAio(BlockdevOptionsNull),
     /// Nothing, through coroutines.
     NullCo(BlockdevOptionsNull),
+    /// Parallels' format.
+    Parallels(BlockdevOptionsGenericFormat),
+    /// Grows the child in large steps.
+    Preallocate(BlockdevOptionsPreallocate),
+    /// QEMU's first image format.
+    Qcow(BlockdevOptionsQcow),
     /// QEMU's image format.
     Qcow2(Box<BlockdevOptionsQcow2>),
+    /// QEMU's enhanced disk.
+    Qed(BlockdevOptionsGenericCowFormat),
     /// Several children with the same data.
     Quorum(BlockdevOptionsQuorum),
     /// No format, or a part of a node.
     Raw(BlockdevOptionsRaw),
+    /// The disk of a replicated guest.
+    Replication(BlockdevOptionsReplication),
+    /// What a copy-before-write child has saved.
+    SnapshotAccess(BlockdevOptionsGenericFormat),
+    /// Limits the rate.
+    Throttle(BlockdevOptionsThrottle),
+    /// VirtualBox's format.
+    Vdi(BlockdevOptionsGenericFormat),
+    /// Hyper-V's format.
+    Vhdx(BlockdevOptionsGenericFormat),
+    /// VMware's format.
+    Vmdk(BlockdevOptionsGenericCowFormat),
+    /// Virtual PC's format.
+    Vpc(BlockdevOptionsGenericFormat),
 }
 
 /// A child: a node by name, or the definition of a new one.

@@ -1,6 +1,6 @@
 //! Arguments of the commands for exports.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::enums::qapi_enum;
 
@@ -81,7 +81,7 @@ pub enum BlockDirtyBitmapOrStr {
 }
 
 /// A dirty bitmap of a node.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct BlockDirtyBitmap {
     /// The node.
     pub node: String,

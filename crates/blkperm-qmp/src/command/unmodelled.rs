@@ -3,8 +3,6 @@
 /// What `qemu-storage-daemon` 10.0.2 can do and [`super::Command`] cannot, in the order of
 /// `query-commands`.
 pub const UNMODELLED: &[&str] = &[
-    "object-del",
-    "object-add",
     "qom-list-properties",
     "qom-list-types",
     "qom-set",

@@ -1,7 +1,7 @@
 //! Images that exist only by declaration.
 
-use super::{ImageError, ImageFormat, ImageHeader, ImageStore, whole_sectors};
-use crate::scenario::Image;
+use super::{Extent, ImageError, ImageFormat, ImageHeader, ImageStore, fresh, whole_sectors};
+use crate::scenario::{Image, VmdkSubformat};
 use std::collections::HashMap;
 
 /// The images that a scenario made, without any file: comparing needs no disk.
@@ -18,7 +18,7 @@ impl ImageStore for DeclaredImages {
         self.headers.get(plain).cloned().ok_or(ImageError::NotFound)
     }
 
-    /// Makes an image, in place of one of the same name.
+    /// Makes an image, in place of one of the same name, and the other files that belong to it.
     ///
     /// # Errors
     ///
@@ -28,20 +28,31 @@ impl ImageStore for DeclaredImages {
         let backing = image.backing.as_ref();
         let backing_header = backing.map(|backing| self.probe(&backing.filename)).transpose()?;
         let inherited = || backing_header.map_or(0, |header| header.virtual_size);
-        let virtual_size = whole_sectors(image.size.unwrap_or_else(inherited));
+        let size = whole_sectors(image.size.unwrap_or_else(inherited));
+        let virtual_size = match image.format {
+            ImageFormat::Vpc => fresh::vpc_size(size),
+            _ => size,
+        };
+        let name = backing.map_or(0, |backing| backing.filename.len() as u64);
         let header = ImageHeader {
             format: image.format,
             virtual_size,
-            file_length: match image.format {
-                ImageFormat::Raw => virtual_size,
-                ImageFormat::Qcow2 => fresh_qcow2_length(virtual_size),
-            },
             backing_file: backing.map(|backing| backing.filename.clone()),
-            backing_format: backing.map(|backing| backing.format.to_string()),
-            data_file: None,
-            writable: true,
+            backing_format: backing.and_then(|backing| written_format(image, backing.format)),
+            data_file: image.data_file().map(str::to_owned),
+            extents: self.extents(image, size),
+            passphrase: image.secret.clone(),
+            ..ImageHeader::raw(fresh::length(image.format, virtual_size, name))
         };
-        self.headers.insert(image.filename.clone(), header);
+        let file_length = match &header {
+            header if !header.extents.is_empty() => fresh::DESCRIPTION,
+            _ if image.data_file_is_raw() => fresh::qcow2_of_raw_data(size),
+            header => header.file_length,
+        };
+        if let Some(data_file) = image.data_file() {
+            self.headers.insert(data_file.to_owned(), ImageHeader::raw(size));
+        }
+        self.headers.insert(image.filename.clone(), ImageHeader { file_length, ..header });
         Ok(())
     }
 
@@ -50,12 +61,71 @@ impl ImageStore for DeclaredImages {
     }
 }
 
-/// The file length of an empty qcow2 image: header, refcount table and refcount block take a
-/// cluster each, and the L1 table after them is not padded (`qcow2_co_create`, QEMU 10.0).
-fn fresh_qcow2_length(virtual_size: u64) -> u64 {
-    const CLUSTER: u64 = 64 << 10;
-    const L1_ENTRY: u64 = 8;
-    // An L2 table is one cluster of entries of eight bytes, each for a cluster of data.
-    const MAPPED_BY_L2_TABLE: u64 = CLUSTER / 8 * CLUSTER;
-    3 * CLUSTER + virtual_size.div_ceil(MAPPED_BY_L2_TABLE) * L1_ENTRY
+/// The format of the backing file as the header has it; some formats have no place for it.
+fn written_format(image: &Image, backing: ImageFormat) -> Option<String> {
+    match (image.format, backing) {
+        (ImageFormat::Qcow, _) => None,
+        (ImageFormat::Qed, ImageFormat::Raw) => Some("raw".to_owned()),
+        (ImageFormat::Qed, _) => None,
+        (_, format) => Some(format.to_string()),
+    }
+}
+
+/// The extents of a vmdk image that is but a description of them.
+struct Extents {
+    /// What their names end with, but for a number.
+    suffix: &'static str,
+    /// The length of all but the last; none for a single one without a number.
+    largest: Option<u64>,
+    is_sparse: bool,
+}
+
+/// Source: `vmdk_co_do_create` in `block/vmdk.c`, QEMU 10.0.
+fn extents_of(subformat: VmdkSubformat) -> Option<Extents> {
+    const LARGEST: Option<u64> = Some(2 << 30);
+    let (suffix, largest, is_sparse) = match subformat {
+        VmdkSubformat::MonolithicSparse | VmdkSubformat::StreamOptimized => return None,
+        VmdkSubformat::MonolithicFlat => ("flat", None, false),
+        VmdkSubformat::TwoGbMaxExtentSparse => ("s", LARGEST, true),
+        VmdkSubformat::TwoGbMaxExtentFlat => ("f", LARGEST, false),
+    };
+    Some(Extents { suffix, largest, is_sparse })
+}
+
+impl DeclaredImages {
+    /// Makes the files with the data of a vmdk image that is but a description of them.
+    fn extents(&mut self, image: &Image, size: u64) -> Vec<Extent> {
+        let is_vmdk = image.format == ImageFormat::Vmdk;
+        let Some(Extents { suffix, largest, is_sparse }) =
+            extents_of(image.subformat()).filter(|_| is_vmdk)
+        else {
+            return Vec::new();
+        };
+        let (stem, ending) = match image.filename.rfind('.') {
+            Some(dot) => image.filename.split_at(dot),
+            None => (image.filename.as_str(), ""),
+        };
+        let mut extents = Vec::new();
+        let mut start = 0;
+        while start < size {
+            let number = extents.len() + 1;
+            let filename = match largest {
+                Some(_) => format!("{stem}-{suffix}{number:03}{ending}"),
+                None => format!("{stem}-{suffix}{ending}"),
+            };
+            let length = largest.map_or(size, |largest| largest.min(size - start));
+            let header = match is_sparse {
+                true => ImageHeader {
+                    format: ImageFormat::Vmdk,
+                    virtual_size: length,
+                    ..ImageHeader::raw(fresh::length(ImageFormat::Vmdk, length, 0))
+                },
+                false => ImageHeader::raw(length),
+            };
+            self.headers.insert(filename.clone(), header);
+            extents.push(Extent { filename, is_sparse });
+            start += length;
+        }
+        extents
+    }
 }

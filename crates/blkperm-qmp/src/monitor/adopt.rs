@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Monitor;
 use super::export::{Export, Exports};
 use super::node::NodeDetails;
+use super::object::Objects;
 use crate::Phase;
 use crate::image::ImageStore;
 
@@ -72,6 +73,7 @@ impl<R: Rule> Monitor<R> {
             images: Box::new(images),
             nodes: details,
             exports: Exports { nbd_server_runs, exports: exports.collect() },
+            objects: Objects::default(),
             events: Vec::new(),
             phase: Phase::Commands { oob: false },
             quitting: false,

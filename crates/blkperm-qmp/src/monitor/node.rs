@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use blkperm_graph::{Graph, NodeId, Parent, Rule};
+use blkperm_graph::{EdgeId, Graph, NodeId, Parent, Rule};
 use blkperm_jobs::{Denied, Operation};
 use serde_json::{Map, Value};
 
@@ -33,6 +33,9 @@ pub(super) struct NodeDetail {
     pub(super) auto_backing: String,
     /// Whether what is discarded there is passed on.
     pub(super) unmaps: bool,
+    /// The chain that the node keeps as it is, from its child down: of a `copy-on-read` node with a
+    /// `bottom`, which it holds.
+    pub(super) pinned: Vec<NodeId>,
     /// How it was asked to be cached.
     pub(super) cache: Option<BlockdevCacheOptions>,
     /// What it was asked to do with zeroes.
@@ -54,17 +57,77 @@ impl NodeDetails {
         self.0.entry(name.to_owned()).or_default()
     }
 
-    /// Forgets the details of nodes that are gone.
-    pub(super) fn forget_gone<R: Rule>(&mut self, graph: &mut Graph<R>) {
+    /// Whether any node was opened with that option.
+    pub(super) fn any_has_option(&self, option: &str, value: &Value) -> bool {
+        self.0.values().any(|detail| detail.options.get(option) == Some(value))
+    }
+
+    /// Takes out the details of nodes that are gone.
+    fn take_gone<R: Rule>(&mut self, graph: &mut Graph<R>) -> Vec<NodeDetail> {
+        let mut gone = Vec::new();
         for name in graph.take_gone() {
             if graph.node_by_name(&name).is_none() {
-                self.0.remove(&*name);
+                gone.extend(self.0.remove(&*name));
             }
         }
+        gone
     }
 }
 
 impl<R: Rule> Monitor<R> {
+    /// Forgets what is known of nodes that are gone, and lets go of what they kept.
+    pub(super) fn forget_gone_nodes(&mut self) {
+        loop {
+            let gone = self.nodes.take_gone(&mut self.layer.graph);
+            if gone.is_empty() {
+                return;
+            }
+            for detail in gone {
+                self.unpin(&detail.pinned);
+            }
+        }
+    }
+
+    /// Freezes the chain from a node down to `bottom`, which stays for as long as the node does.
+    ///
+    /// Source: `cor_open` in `block/copy-on-read.c`, QEMU 10.0.
+    pub(super) fn pin(&mut self, node: NodeId, bottom: NodeId) -> Result<(), Failed> {
+        let graph = &mut self.layer.graph;
+        let edges = graph.chain_edges(node, bottom);
+        if let Some(&edge) = edges.iter().find(|&&edge| graph.is_frozen(edge)) {
+            let Parent::Node(parent) = graph.parent_of(edge) else { unreachable!("in a chain") };
+            return Err(Failed::generic(format!(
+                "Cannot change frozen '{}' link from '{}' to '{}'",
+                graph.edge_name(edge),
+                graph.name(parent),
+                graph.name(graph.child_of(edge)),
+            )));
+        }
+        graph.transact(|change| {
+            edges.iter().for_each(|&edge| change.set_frozen(edge, true));
+            Ok(())
+        })?;
+        graph.keep(bottom);
+        let pinned = edges.iter().map(|&edge| graph.child_of(edge)).collect();
+        let name = graph.name(node).to_owned();
+        self.nodes.get_mut(&name).pinned = pinned;
+        Ok(())
+    }
+
+    /// Thaws a chain that was pinned, as far as it is still there, and lets go of its last node.
+    fn unpin(&mut self, chain: &[NodeId]) {
+        let Some((&bottom, above)) = chain.split_last() else { return };
+        let graph = &mut self.layer.graph;
+        let present = above.iter().filter(|&&node| graph.contains_node(node));
+        let edges: Vec<EdgeId> = present.filter_map(|&node| graph.chain_edge(node)).collect();
+        // Thawing demands nothing.
+        let _ = graph.transact(|change| {
+            edges.iter().for_each(|&edge| change.set_frozen(edge, false));
+            Ok(())
+        });
+        self.layer.release(bottom);
+    }
+
     /// Source: `qmp_blockdev_del` in `blockdev.c`, QEMU 10.0.
     pub(super) fn blockdev_del(&mut self, name: &str) -> Result<Value, Failed> {
         let graph = &self.layer.graph;

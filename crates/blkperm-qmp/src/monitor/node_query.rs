@@ -1,9 +1,12 @@
 //! `query-named-block-nodes`, and what nodes are called by their content.
 
+use blkperm_graph::driver::{LUKS, QUORUM};
 use blkperm_graph::{NodeId, Role, Rule, State};
 use serde_json::{Map, Value, json};
 
 use super::Monitor;
+use super::open::driver::is_protocol;
+use crate::qapi::qdict_order;
 
 impl<R: Rule> Monitor<R> {
     /// Source: `bdrv_named_nodes_list`, `bdrv_block_device_info` in `block/qapi.c`, QEMU 10.0.
@@ -23,7 +26,7 @@ impl<R: Rule> Monitor<R> {
             "active": !state.contains(State::INACTIVE),
             "file": self.filename(node),
             "detect_zeroes": detail.detect_zeroes.map_or("off", |mode| mode.as_str()),
-            "encrypted": false,
+            "encrypted": graph.driver(node) == &LUKS,
             "backing_file_depth": if flat { 0 } else { self.layer.graph.chain(node).count() - 1 },
             "write_threshold": 0,
             "cache": {
@@ -70,7 +73,7 @@ impl<R: Rule> Monitor<R> {
     /// Source: `bdrv_refresh_filename` in `block.c`, QEMU 10.0.
     pub(super) fn filename(&self, node: NodeId) -> String {
         self.plain_filename(node)
-            .unwrap_or_else(|| format!("json:{}", Value::Object(self.full_options(node))))
+            .unwrap_or_else(|| format!("json:{}", json_text(&self.full_options(node).into())))
     }
 
     /// The path that says all about the node's content, if there is one.
@@ -83,16 +86,27 @@ impl<R: Rule> Monitor<R> {
             driver @ ("null-co" | "null-aio") => {
                 detail?.options.is_empty().then(|| format!("{driver}://"))
             }
-            "qcow2" if !self.is_backing_overridden(node) => self.plain_filename(child("file")?),
-            "raw" if detail?.options.is_empty() => {
-                let file = child("file")?;
-                let is_format = matches!(graph.driver(file).name, "raw" | "qcow2");
-                if is_format { None } else { self.plain_filename(file) }
-            }
             "blkdebug" => Some(format!("blkdebug::{}", self.plain_filename(child("image")?)?)),
+            "blkverify" => {
+                let [raw, test] = ["raw", "test"].map(|name| self.plain_filename(child(name)?));
+                Some(format!("blkverify:{}:{}", raw?, test?))
+            }
+            "copy-before-write" | "snapshot-access" => Some(self.filename(child("file")?)),
             "mirror_top" | "commit_top" => self.plain_filename(child("backing")?),
-            _ => None,
+            _ => self.filename_of_file(node),
         }
+    }
+
+    /// The path of the file that holds all that the node is made of, and tells what it is.
+    fn filename_of_file(&self, node: NodeId) -> Option<String> {
+        let graph = &self.layer.graph;
+        let edge = graph.child_by_role(node, Role::PRIMARY)?;
+        let file = graph.child_of(edge);
+        let is_plain = is_protocol(graph.driver(file).name)
+            && !graph.driver(node).is_filter
+            && self.nodes.get(graph.name(node))?.options.is_empty()
+            && !self.is_backing_overridden(node);
+        if is_plain { self.plain_filename(file) } else { None }
     }
 
     /// Whether the node has another backing file than its image has by itself.
@@ -117,16 +131,35 @@ impl<R: Rule> Monitor<R> {
         let detail = self.nodes.get(graph.name(node));
         options.extend(detail.into_iter().flat_map(|detail| detail.options.clone()));
         let overridden = self.is_backing_overridden(node);
+        let child = |edge| Value::Object(self.full_options(graph.child_of(edge)));
+        if graph.driver(node) == &QUORUM {
+            let mut children: Vec<Value> = graph.children(node).map(child).collect();
+            children.reverse();
+            options.insert("children".to_owned(), children.into());
+            return options;
+        }
         for edge in graph.children(node) {
             let is_backing = graph.role(edge).contains(Role::COW);
             if !is_backing || overridden {
-                let child = self.full_options(graph.child_of(edge));
-                options.insert(graph.edge_name(edge).to_owned(), Value::Object(child));
+                options.insert(graph.edge_name(edge).to_owned(), child(edge));
             }
         }
         if overridden {
             options.entry("backing").or_insert(Value::Null);
         }
         options
+    }
+}
+
+/// A value as QEMU writes it into a file name.
+fn json_text(value: &Value) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    match value {
+        Value::Object(members) => {
+            let member = |(name, value)| format!("{}: {}", json!(name), json_text(value));
+            format!("{{{}}}", list(qdict_order(members).into_iter().map(member).collect()))
+        }
+        Value::Array(items) => format!("[{}]", list(items.iter().map(json_text).collect())),
+        scalar => scalar.to_string(),
     }
 }

@@ -4,10 +4,13 @@
 //! open functions, QEMU 10.0; the order of checks was found with the daemon.
 
 pub(super) mod backing;
-mod driver;
+pub(super) mod driver;
+mod filter;
+mod format;
+mod protocol;
 mod quorum;
 
-use blkperm_graph::{Demand, Driver, NewNode, NodeId, Role, Rule, State};
+use blkperm_graph::{NewNode, NodeId, Role, Rule, State};
 use serde_json::Value;
 
 use super::node::NodeDetail;
@@ -18,7 +21,7 @@ use crate::command::blockdev::{
 };
 use crate::qapi::flat::flatten;
 
-pub(super) use driver::{raw_length, raw_window};
+pub(super) use format::{raw_length, raw_window};
 
 /// What a node that is defined within its parent takes over from it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,10 +70,16 @@ impl Flags {
         Inherited {
             read_only: self.read_only,
             force_share: self.force_share,
-            inactive: false,
+            inactive: self.inactive,
             discard: true,
             has_filename: false,
         }
+    }
+
+    /// What the child inherits that is opened before the node, when QEMU has not looked yet whether
+    /// the node is to be active.
+    fn for_first_child(self) -> Inherited {
+        Inherited { inactive: false, ..self.for_storage() }
     }
 
     /// What a backing file inherits.
@@ -93,6 +102,26 @@ struct Child {
     is_inline: bool,
 }
 
+/// A node that its driver is to open.
+#[derive(Clone, Copy, Debug)]
+struct Opening {
+    node: NodeId,
+    flags: Flags,
+    /// The child called `file`, if the driver has one.
+    file: Option<Child>,
+}
+
+impl Opening {
+    /// The child called `file`.
+    ///
+    /// # Panics
+    ///
+    /// Panics where the driver has none.
+    fn file(self) -> NodeId {
+        self.file.expect("the driver's file was opened").node
+    }
+}
+
 impl<R: Rule> Monitor<R> {
     pub(super) fn blockdev_add(&mut self, options: &BlockdevOptions) -> Result<Value, Failed> {
         if options.base.node_name.is_none() {
@@ -111,10 +140,10 @@ impl<R: Rule> Monitor<R> {
     fn open(&mut self, options: &BlockdevOptions, inherited: Inherited) -> Result<NodeId, Failed> {
         let flags = Flags::of(&options.base, inherited);
         // Formats look at their file before anything else.
-        let file = match file_of(&options.options) {
+        let file = match driver::file_of(&options.options) {
             Some(file) => {
                 let file = self
-                    .open_child(file, flags.for_storage())
+                    .open_child(file, flags.for_first_child())
                     .inspect_err(|_| self.layer.drain_all())?;
                 self.layer.drain_all();
                 Some(file)
@@ -169,7 +198,7 @@ impl<R: Rule> Monitor<R> {
         detail.unmaps = flags.unmaps;
         detail.cache = options.base.cache.clone();
         detail.detect_zeroes = options.base.detect_zeroes;
-        match self.open_driver(node, options, flags, file) {
+        match self.open_driver(Opening { node, flags, file }, &options.options) {
             Ok(()) => {
                 if let Some(child) = file {
                     self.follow(child, node);
@@ -224,6 +253,31 @@ impl<R: Rule> Monitor<R> {
         }
     }
 
+    /// Attaches the child called `file`, which was opened before.
+    fn attach_file(&mut self, opening: Opening, role: Role) -> Result<NodeId, Failed> {
+        let file = opening.file();
+        self.attach(opening.node, file, "file", role)?;
+        Ok(file)
+    }
+
+    /// Opens a further child and attaches it.
+    fn open_further(
+        &mut self,
+        opening: Opening,
+        name: &str,
+        definition: &BlockdevRef,
+        role: Role,
+    ) -> Result<NodeId, Failed> {
+        let child = self.open_child(definition, opening.flags.for_storage())?;
+        let attached = self.attach(opening.node, child.node, name, role);
+        self.follow(child, opening.node);
+        if child.is_inline {
+            self.layer.release(child.node);
+        }
+        attached?;
+        Ok(child.node)
+    }
+
     /// Adds an edge to a child.
     fn attach(
         &mut self,
@@ -249,19 +303,6 @@ enum Unopened {
 impl<E: Into<Failed>> From<E> for Unopened {
     fn from(error: E) -> Unopened {
         Unopened::Unnamed(error.into())
-    }
-}
-
-/// The child that a format driver opens before its own node has a name.
-fn file_of(options: &DriverOptions) -> Option<&BlockdevRef> {
-    match options {
-        DriverOptions::Raw(raw) => Some(&raw.file),
-        DriverOptions::Qcow2(qcow2) => Some(&qcow2.file),
-        DriverOptions::Blkdebug(_)
-        | DriverOptions::Quorum(_)
-        | DriverOptions::File(_)
-        | DriverOptions::NullAio(_)
-        | DriverOptions::NullCo(_) => None,
     }
 }
 
@@ -293,6 +334,3 @@ fn check_flags(
     }
     Ok(())
 }
-
-/// A driver's table, and what the node's options demand of its main child.
-type Table = (&'static Driver, Demand);

@@ -68,9 +68,9 @@ fn what_the_schema_has_and_we_have_not_is_told_apart() {
     let error = |driver: &str| read::<BlockdevOptions>(json!({"driver": driver})).unwrap_err();
     assert!(matches!(error("nonsense"), CommandError::Qmp(_)));
     let unimplemented =
-        CommandError::Unimplemented { member: "driver".into(), value: "vmdk".into() };
-    assert_eq!(error("vmdk"), unimplemented);
-    let nested = read::<BlockdevOptions>(json!({"driver": "raw", "file": {"driver": "vmdk"}}));
+        CommandError::Unimplemented { member: "driver".into(), value: "dmg".into() };
+    assert_eq!(error("dmg"), unimplemented);
+    let nested = read::<BlockdevOptions>(json!({"driver": "raw", "file": {"driver": "dmg"}}));
     assert_eq!(nested.unwrap_err(), unimplemented);
 }
 

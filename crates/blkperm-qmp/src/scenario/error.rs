@@ -1,5 +1,6 @@
 //! What can be wrong with a scenario file, where, and what to do about it.
 
+use crate::image::ImageFormat;
 use crate::json::JsonError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -104,9 +105,12 @@ pub enum Problem {
     /// A size that `qemu-img` would refuse.
     #[error("{0} is not a size")]
     NotASize(String),
-    /// A raw image with a backing file.
-    #[error("a raw image has no backing file")]
-    RawWithBacking,
+    /// A backing file where the format has none.
+    #[error("a {0} image has no backing file")]
+    NoBacking(ImageFormat),
+    /// A subformat of vmdk that QEMU does not make.
+    #[error("'{0}' is not a subformat of vmdk")]
+    UnknownSubformat(String),
 }
 
 impl Problem {
@@ -121,11 +125,13 @@ impl Problem {
             Problem::BesideImage(member) | Problem::Unknown { member, .. } => quoted(text, member),
             Problem::Missing { object, .. } => quoted(text, object),
             Problem::WrongType { member, .. } => quoted(text, member),
-            Problem::NotPlain(name) | Problem::Outside(name) => quoted(text, name),
+            Problem::NotPlain(word) | Problem::Outside(word) | Problem::UnknownSubformat(word) => {
+                quoted(text, word)
+            }
             Problem::UnknownFormat(value) | Problem::NotASize(value) => {
                 literal(text, value).or_else(|| literal(text, &value.replace('"', "'")))
             }
-            Problem::RawWithBacking => quoted(text, "backing"),
+            Problem::NoBacking(_) => quoted(text, "backing"),
         };
         let whole = || literal(text, text.trim());
         let (at, length) = found.or_else(whole).unwrap_or((0, text.len()));
@@ -156,9 +162,16 @@ impl Problem {
                 "a scenario sees only the images that its `image` lines make, so that playing it \
                  to QEMU writes nothing else: name one of them; `blkperm serve` opens real images"
             }
-            Problem::UnknownFormat(_) => "use \"qcow2\" or \"raw\"",
+            Problem::UnknownFormat(_) => {
+                let names: Vec<_> = ImageFormat::ALL.iter().map(|format| format.name()).collect();
+                return format!("known formats are {}", names.join(", "));
+            }
+            Problem::UnknownSubformat(_) => {
+                "use monolithicSparse, monolithicFlat, twoGbMaxExtentSparse, twoGbMaxExtentFlat or \
+                 streamOptimized"
+            }
             Problem::NotASize(_) => "write a number of bytes, or a text like \"64K\", \"1M\" or \"1.5G\"",
-            Problem::RawWithBacking => "leave the backing file out, or make a qcow2 image",
+            Problem::NoBacking(_) => "leave the backing file out, or make a qcow2 image",
         }
         .to_owned()
     }

@@ -37,12 +37,7 @@ fn a_scenario_has_a_title_images_and_commands() {
     assert_eq!(scenario.description, "And it does so\nin two lines.");
     let numbers: Vec<usize> = scenario.lines.iter().map(|line| line.number).collect();
     assert_eq!(numbers, [7, 8, 10]);
-    let raw = Image {
-        filename: "b.raw".to_owned(),
-        format: ImageFormat::Raw,
-        size: Some(1536),
-        backing: None,
-    };
+    let raw = Image::new("b.raw", ImageFormat::Raw, Some(1536));
     assert_eq!(scenario.lines[0].action, Action::Image(raw));
     let Action::Image(overlay) = &scenario.lines[1].action else { panic!("an image") };
     let backing = Backing { filename: "b.qcow2".to_owned(), format: ImageFormat::Qcow2 };
@@ -93,8 +88,8 @@ fn a_mistake_in_json_is_pointed_at() {
 fn single_quotes_are_as_good() {
     let scenario = parse("{'execute': 'quit'}").unwrap();
     assert_eq!(scenario.commands().next(), Some((1, &json!({"execute": "quit"}))));
-    let text = "{'image': {'filename': 'a', 'format': 'qed', 'size': 1}}";
-    check_error(text, "'qed'", "no image can be made in the format \"qed\"", "\"raw\"");
+    let text = "{'image': {'filename': 'a', 'format': 'bochs', 'size': 1}}";
+    check_error(text, "'bochs'", "no image can be made in the format \"bochs\"", "raw, ");
 }
 
 #[test]
@@ -110,10 +105,34 @@ fn what_is_wrong_with_an_image_is_pointed_at() {
             "\"size\": \"1M\"",
         ),
         (
-            r#"{"image": {"filename": "a", "format": "qed", "size": 1}}"#,
-            r#""qed""#,
-            "no image can be made in the format \"qed\"",
-            "\"qcow2\" or \"raw\"",
+            r#"{"image": {"filename": "a", "format": "bochs", "size": 1}}"#,
+            r#""bochs""#,
+            "no image can be made in the format \"bochs\"",
+            "raw, qcow2, ",
+        ),
+        (
+            r#"{"image": {"filename": "a", "format": "luks", "size": 1}}"#,
+            r#""image""#,
+            "`image` has no `secret`",
+            "add",
+        ),
+        (
+            r#"{"image": {"filename": "a", "format": "vdi", "size": 1, "options": {"x": "y"}}}"#,
+            r#""x""#,
+            "`options` has no member `x`",
+            "known members",
+        ),
+        (
+            r#"{"image": {"filename": "a", "format": "qcow2", "size": 1, "options": {"data_file": "/b"}}}"#,
+            r#""/b""#,
+            "'/b' is not a plain file name",
+            "run's own directory",
+        ),
+        (
+            r#"{"image": {"filename": "a", "format": "vmdk", "size": 1, "options": {"subformat": "flat"}}}"#,
+            r#""flat""#,
+            "'flat' is not a subformat of vmdk",
+            "monolithicFlat",
         ),
         (
             r#"{"image": {"filename": "a", "format": "raw", "size": "1 M"}}"#,

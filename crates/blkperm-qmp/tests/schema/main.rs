@@ -38,7 +38,7 @@ fn every_branch_is_reached() {
         let check = schema.check(&coverage, schema.arguments("blockdev-add"), "blockdev-add");
         Command::deserialize("blockdev-add", check).unwrap();
     });
-    for driver in ["blkdebug", "file", "null-aio", "null-co", "qcow2", "raw"] {
+    for driver in ["blkdebug", "file", "luks", "null-co", "qcow", "qcow2", "raw", "vpc"] {
         assert!(coverage.has("BlockdevOptions", driver), "{driver}");
     }
     for (alternate, branch) in

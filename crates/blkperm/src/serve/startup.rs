@@ -3,7 +3,7 @@
 use super::chardev::{self, Backend, Chardev, Listener};
 use super::command_line::{Given, Name};
 use super::error::{OptionFault, ServeError, die, report};
-use super::object;
+use super::object::Object;
 use super::options::{MonitorMode, MonitorOptions, Written};
 use super::pid_file::PidFile;
 use super::turns::Turns;
@@ -141,7 +141,13 @@ impl Startup {
             Name::Monitor => self.add_monitor(argument),
             Name::Chardev => self.add_chardev(option),
             Name::Object => {
-                object::add(&mut self.objects, &Written::parse(argument, Some("qom-type"))?)
+                let written = Written::parse(argument, Some("qom-type"))?;
+                let object = Object::of(&written, &self.objects)?;
+                if object.is_modelled {
+                    self.execute(Command::ObjectAdd(written.read()?))?;
+                }
+                self.objects.push(object.id);
+                Ok(())
             }
             Name::Pidfile => {
                 self.pid_file = Some(argument.clone());

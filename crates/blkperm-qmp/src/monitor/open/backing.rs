@@ -3,10 +3,8 @@
 use blkperm_graph::{NodeId, Role, Rule};
 use serde_json::{Map, Value, json};
 
-use super::Flags;
-use crate::command::blockdev::{
-    BlockdevOptions, BlockdevOptionsQcow2, BlockdevRef, BlockdevRefOrNull, DriverOptions,
-};
+use super::{Flags, driver};
+use crate::command::blockdev::{BlockdevOptions, BlockdevRef, BlockdevRefOrNull};
 use crate::image::ImageFormat;
 use crate::monitor::{Failed, Monitor};
 use crate::qapi;
@@ -22,22 +20,25 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptions,
         flags: Flags,
     ) -> Result<(), Failed> {
-        let DriverOptions::Qcow2(qcow2) = &options.options else { return Ok(()) };
+        let Some(given) = driver::backing_of(&options.options) else { return Ok(()) };
+        let Some(format) = ImageFormat::from_name(options.base.driver.as_str()) else {
+            return Ok(());
+        };
         let graph = &self.layer.graph;
         let Some(edge) = graph.child_edge(node, "file") else { return Ok(()) };
         let (file, name) = (graph.child_of(edge), graph.name(node).to_owned());
-        let header = self.qcow2_header(file).cloned();
+        let header = self.header_of(file, format).cloned();
         let named = header.and_then(|header| Some((header.backing_file?, header.backing_format)));
         let auto = named.as_ref().map(|(backing, _)| backing.clone()).unwrap_or_default();
         let has_filename = !auto.is_empty();
         self.nodes.get_mut(&name).auto_backing = auto;
-        let Some(backing) = self.backing_of(file, named, qcow2) else { return Ok(()) };
+        let Some(backing) = self.backing_of(file, named, given) else { return Ok(()) };
         let opened = self.open_child(&backing, flags.for_backing(has_filename));
         let child = opened.map_err(|failed| match failed.into_answer() {
             Ok(error) => Failed::generic(format!("Could not open backing file: {error}")),
             Err(abort) => abort.into(),
         })?;
-        if qcow2.backing.is_none() {
+        if given.is_none() {
             self.nodes.get_mut(&name).auto_backing = self.filename(child.node);
         }
         let attached = self.attach(node, child.node, "backing", Role::COW);
@@ -54,9 +55,9 @@ impl<R: Rule> Monitor<R> {
         &self,
         file: NodeId,
         named: Option<(String, Option<String>)>,
-        qcow2: &BlockdevOptionsQcow2,
+        given: Option<&BlockdevRefOrNull>,
     ) -> Option<BlockdevRef> {
-        match &qcow2.backing {
+        match given {
             Some(BlockdevRefOrNull::Null) => None,
             Some(BlockdevRefOrNull::Reference(name)) if name.is_empty() => None,
             Some(BlockdevRefOrNull::Reference(name)) => Some(BlockdevRef::Reference(name.clone())),

@@ -1,9 +1,9 @@
 //! How a quorum is opened: several children with the same data.
 
-use blkperm_graph::{NodeId, Role, Rule};
+use blkperm_graph::{Role, Rule};
 use serde_json::json;
 
-use super::Flags;
+use super::Opening;
 use crate::command::blockdev::{BlockdevOptionsQuorum, QuorumReadPattern};
 use crate::monitor::{Failed, Monitor};
 
@@ -47,22 +47,16 @@ impl<R: Rule> Monitor<R> {
     /// Opens and attaches the children; gives the length that all have.
     pub(super) fn open_quorum(
         &mut self,
-        node: NodeId,
+        opening: Opening,
         options: &BlockdevOptionsQuorum,
-        flags: Flags,
     ) -> Result<u64, Failed> {
         check(options)?;
-        self.remember(node, "vote-threshold", json!(options.vote_threshold));
+        self.remember(opening.node, "vote-threshold", json!(options.vote_threshold));
         let mut lengths = Vec::new();
         for (number, definition) in options.children.iter().enumerate() {
-            let child = self.open_child(definition, flags.for_storage())?;
-            let attached = self.attach(node, child.node, &format!("children.{number}"), Role::DATA);
-            lengths.push(self.layer.graph.length(child.node));
-            self.follow(child, node);
-            if child.is_inline {
-                self.layer.release(child.node);
-            }
-            attached?;
+            let name = format!("children.{number}");
+            let child = self.open_further(opening, &name, definition, Role::DATA)?;
+            lengths.push(self.layer.graph.length(child));
         }
         if lengths.iter().any(|&length| length != lengths[0]) {
             let desc = "Could not refresh total sector count: Input/output error";

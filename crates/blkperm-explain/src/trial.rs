@@ -107,7 +107,7 @@ impl Tried {
         arguments["id"].as_str().or(arguments["device"].as_str()).filter(|_| is_verb)
     }
 
-    /// Carries the command out, and lets the job go on that it asks something of.
+    /// Carries the command out, and lets the job go on that it asks something of; `quit` ends all.
     pub fn play<R: Rule>(&self, monitor: &mut Monitor<R>) -> Fate {
         monitor.take_events();
         let command = match &self.command {
@@ -115,6 +115,10 @@ impl Tried {
             Err(error) => return Fate::Refused { error: error.clone(), denied: None },
         };
         match monitor.execute(command) {
+            Ok(_) if monitor.is_quitting() => match monitor.shut_down() {
+                Ok(()) => Fate::Done,
+                Err(abort) => Fate::Aborts(abort.refusal),
+            },
             Ok(_) => self.job().map_or(Fate::Done, |job| run_alone(monitor, job)),
             Err(Failed::Abort(abort)) => Fate::Aborts(abort.refusal),
             Err(failed) => {

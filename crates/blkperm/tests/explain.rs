@@ -129,6 +129,19 @@ fn a_million_edges_are_refused_in_no_time() {
 }
 
 #[test]
+fn a_million_conflicts_are_refused_in_no_time() {
+    let mut nodes = vec![node(1, "block-driver", "disk")];
+    let mut edges = Vec::new();
+    for id in 2..5_000 {
+        nodes.push(node(id, "block-backend", ""));
+        let mut edge = edge(id, 1, "root");
+        edge["perm"] = json!(["write"]);
+        edges.push(edge);
+    }
+    refuses(&graph(&nodes, &edges), "no QEMU can have this graph");
+}
+
+#[test]
 fn what_no_rule_explains_is_said() {
     let nodes =
         [node(1, "block-driver", "a"), node(2, "block-driver", "b"), node(3, "block-job", "j")];

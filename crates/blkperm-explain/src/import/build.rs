@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use blkperm_graph::driver::BLKDEBUG;
 use blkperm_graph::{
-    Change, Demand, Graph, Holder, NewNode, NodeId, Owner, Refusal, Role, RootId, Row, Rule, State,
+    Change, Counts, Demand, Graph, Holder, NewNode, NodeId, Owner, Refusal, Role, RootId, Row,
+    Rule, State,
 };
-use blkperm_jobs::{BlockLayer, Completion, FoundJob};
+use blkperm_jobs::{BlockLayer, Completion, FoundJob, Status};
 use blkperm_qmp::Monitor;
 use blkperm_qmp::monitor::{FoundExport, FoundNode};
 
@@ -87,9 +88,13 @@ impl Survey {
         let named = |node: &Node| !node.name.starts_with('#');
         let mut added: Vec<bool> = self.nodes.iter().map(named).collect();
         for edge in self.edges.iter().filter(|_| opened_with_parents) {
-            if let Parent::Node(parent) = edge.parent
-                && self.nodes[parent].job.is_none()
-            {
+            let may_be_all = match edge.parent {
+                Parent::Node(parent) => self.nodes[parent].job.is_none(),
+                // What a commit or a stream has taken out of its chain is held by the job alone then.
+                Parent::Job(job) => self.jobs[job].status == Status::Concluded,
+                Parent::Backend(_) => false,
+            };
+            if may_be_all {
                 added[edge.child] = false;
             }
         }
@@ -117,9 +122,10 @@ impl Survey {
                 continue;
             }
             // What was opened for a parent is read-only when that is, and goes with it.
-            let Some(parent) = layer.graph.node_parents(id).next() else { continue };
-            layer.heirs.set_parent(id, Some(parent));
-            layer.release(id);
+            layer.heirs.set_parent(id, layer.graph.node_parents(id).next());
+            if layer.graph.parents(id).next().is_some() {
+                layer.release(id);
+            }
         }
         let notes = self.adopt_jobs(&mut layer, &ids, untold.was_read_only);
         let monitor = Monitor::adopt(
@@ -195,8 +201,9 @@ impl Survey {
                 true => Demand::NONE,
                 false => self.demand_on(node).0,
             };
-            let all = nodes.iter().map(locked).fold(Demand::NONE, Demand::union);
-            if nodes.len() == 1 || (all.take() & all.unshare()).is_empty() {
+            let mut locks = Counts::default();
+            nodes.iter().map(locked).for_each(|demand| locks.add(demand));
+            if !locks.in_conflict() {
                 nodes.iter().for_each(|&node| graph.lock_file(ids[node], file));
             }
         }

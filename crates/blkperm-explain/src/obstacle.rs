@@ -42,9 +42,10 @@ fn of_refusal<R: Rule>(graph: &Graph<R>, refusal: &Refusal) -> Vec<Vec<ParentNam
         Refusal::Frozen { child, .. } => {
             graph.node_by_name(child).map(|node| vec![jobs_on(graph, node)]).unwrap_or_default()
         }
-        Refusal::Cycle { .. } | Refusal::InactiveChild { .. } | Refusal::InactiveNode { .. } => {
-            Vec::new()
-        }
+        Refusal::Cycle { .. }
+        | Refusal::InactiveChild { .. }
+        | Refusal::InactiveNode { .. }
+        | Refusal::Replacing { .. } => Vec::new(),
     }
 }
 

@@ -41,6 +41,14 @@ pub enum Refusal {
         /// The name of the node where the edge ends.
         child: String,
     },
+    /// What is read there could change if one node took the other's place.
+    #[error("'{by}' in the place of '{replaced}' could change what is read there")]
+    Replacing {
+        /// The name of the node that would be replaced.
+        replaced: String,
+        /// The name of the node that would take its place.
+        by: String,
+    },
     /// An active node would get an inactive child.
     #[error("inactive node '{child}' cannot be the '{edge}' child of active node '{parent}'")]
     InactiveChild {

@@ -58,6 +58,8 @@ pub(crate) struct Backup {
     cluster_size: u64,
     /// Whether it only waits for what is overwritten.
     pub(crate) waiting: bool,
+    /// What was saved because it was overwritten, in clusters.
+    saved: Extents,
 }
 
 /// The start of a backup, from when its source is drained to when it goes on.
@@ -125,7 +127,8 @@ impl<R: Rule> BlockLayer<R> {
         })?;
         let cluster_size = options.min_cluster_size.max(CLUSTER_SIZE);
         let created = require_chunk(max_chunk, cluster_size).and_then(|()| {
-            let work = Backup { source, target, sync, cluster_size, waiting: false };
+            let saved = Extents::default();
+            let work = Backup { source, target, sync, cluster_size, waiting: false, saved };
             let new = NewJob {
                 kind: "backup",
                 owner,
@@ -241,7 +244,14 @@ pub(crate) fn exit_steps<R: Rule>(job: &Job, backup: &Backup) -> Vec<Step<R>> {
 impl Backup {
     /// A backup that is found in a graph.
     pub(crate) fn found(source: NodeId, target: NodeId) -> Backup {
-        Backup { source, target, sync: Sync::Full, cluster_size: CLUSTER_SIZE, waiting: false }
+        Backup {
+            source,
+            target,
+            sync: Sync::Full,
+            cluster_size: CLUSTER_SIZE,
+            waiting: false,
+            saved: Extents::default(),
+        }
     }
 
     /// What there is to copy, in clusters.
@@ -255,6 +265,12 @@ impl Backup {
             Sync::Top => layer.allocated(self.source, Some(graph.skip_filters(self.source))),
         };
         data.blocks(self.cluster_size, length.next_multiple_of(self.cluster_size))
+    }
+
+    /// Takes note of what was written to the source; gives how many bytes have been saved so far.
+    pub(crate) fn save(&mut self, written: &Extents) -> u64 {
+        self.saved.insert_all(&written.blocks(self.cluster_size, u64::MAX), u64::MAX);
+        self.saved.len()
     }
 
     /// Whether it only waits for what is overwritten, once it has begun.

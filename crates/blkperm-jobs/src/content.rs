@@ -7,6 +7,7 @@ use blkperm_graph::driver::{NULL_AIO, NULL_CO};
 use blkperm_graph::{Driver, Graph, NodeId, Role, Rule};
 
 use crate::layer::BlockLayer;
+use crate::work::Work;
 
 /// Bytes of a node: ranges in their order, none of which touch.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -21,6 +22,11 @@ impl From<Range<u64>> for Extents {
 }
 
 impl Extents {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many bytes there are.
     pub(crate) fn len(&self) -> u64 {
         self.0.iter().map(|range| range.end - range.start).sum()
@@ -52,7 +58,7 @@ impl Extents {
     }
 
     /// Adds all of another's that lies before `end`.
-    fn insert_all(&mut self, other: &Extents, end: u64) {
+    pub(crate) fn insert_all(&mut self, other: &Extents, end: u64) {
         for range in &other.0 {
             self.insert(range.start..range.end.min(end));
         }
@@ -97,8 +103,17 @@ impl<R: Rule> BlockLayer<R> {
         found
     }
 
-    /// Writes to a node.
+    /// Writes to a node, and thus through the filters of jobs that are on the way to its data.
     pub(crate) fn write(&mut self, node: NodeId, extents: &Extents) {
+        let way = self.way_to_storage(node);
+        for job in self.jobs.iter_mut().filter(|job| job.filter.is_some_and(|it| way.contains(&it)))
+        {
+            match &mut job.work {
+                Work::Mirror(mirror) => mirror.fall_behind(extents),
+                Work::Backup(backup) => job.offset = backup.save(extents),
+                Work::Commit(_) | Work::Stream(_) => {}
+            }
+        }
         let storage = self.storage(node);
         if !is_null(self.graph.driver(storage)) {
             self.contents.0.entry(storage).or_default().insert_all(extents, u64::MAX);
@@ -144,12 +159,17 @@ impl<R: Rule> BlockLayer<R> {
 
     /// The node that decides what is there, below filters and raw nodes.
     fn storage(&self, node: NodeId) -> NodeId {
+        self.way_to_storage(node).last().copied().unwrap_or(node)
+    }
+
+    /// The nodes from this one down to the one that decides what is there.
+    fn way_to_storage(&self, node: NodeId) -> Vec<NodeId> {
         let below = |&node: &NodeId| {
             let passes_on = !self.graph.driver(node).supports_backing;
             let edge = self.graph.child_by_role(node, Role::PRIMARY).filter(|_| passes_on)?;
             Some(self.graph.child_of(edge))
         };
-        std::iter::successors(Some(node), below).last().unwrap_or(node)
+        std::iter::successors(Some(node), below).collect()
     }
 }
 

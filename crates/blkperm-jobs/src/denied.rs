@@ -108,6 +108,12 @@ pub enum Denied {
         /// The name of the mirror's source.
         source_node: String,
     },
+    /// The target of a mirror would take the place of a node of another size.
+    #[error("the node to be replaced has another size")]
+    ReplacesOtherSize,
+    /// The node is gone whose place the target of a mirror was to take.
+    #[error("there is no node '{0}' to be replaced")]
+    NoSuchReplaced(String),
     /// The graph refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -130,6 +136,12 @@ pub enum Denied {
     /// The user has paused the job before.
     #[error("the job is paused already")]
     AlreadyPaused,
+    /// Nothing can be changed of a job of this type.
+    #[error("nothing can be changed of a job of this type")]
+    CannotChange,
+    /// A mirror's writes wait for its target, and cannot stop to.
+    #[error("writes that wait for the mirror's target cannot stop to")]
+    CannotStopBlocking,
     /// The user has not paused the job.
     #[error("the job is not paused")]
     NotPaused,

@@ -146,8 +146,7 @@ impl Job {
 
     /// Whether the job completes, is not over, and was told whose place its target takes.
     pub(crate) fn is_replacing(&self, node: NodeId) -> bool {
-        let completes = self.ending == Some(Ending::Complete) && self.filter.is_some();
-        completes && matches!(&self.work, Work::Mirror(mirror) if mirror.replaces == Some(node))
+        matches!(&self.work, Work::Mirror(mirror) if mirror.replaced == Some(node))
     }
 
     /// Of a mirror that is no active commit: whether every write reaches the target at once.

@@ -1,6 +1,7 @@
 //! The mirror driver: mirror, and active commit.
 
-use blkperm_graph::{Demand, Graph, NewNode, NodeId, Permissions, Rule, State};
+use blkperm_graph::driver::{BLKVERIFY, QUORUM};
+use blkperm_graph::{Demand, Graph, NewNode, NodeId, Permissions, Refusal, Rule, State};
 
 use crate::content::Extents;
 use crate::denied::{Denied, Failure};
@@ -49,7 +50,12 @@ pub struct MirrorOptions {
 pub(crate) struct Mirror {
     pub(crate) source: NodeId,
     pub(crate) target: NodeId,
-    pub(crate) replaces: Option<NodeId>,
+    /// The name of the node whose place the target takes, if it is not the source.
+    replaces: Option<String>,
+    /// That node, from when the job is completed.
+    pub(crate) replaced: Option<NodeId>,
+    /// What was written to the source since it was last copied, in the blocks of the dirty bitmap.
+    behind: Extents,
     /// The node down to which data is copied, exclusive; none to copy what the whole chain has.
     base: Option<NodeId>,
     sync: Sync,
@@ -166,7 +172,9 @@ impl<R: Rule> BlockLayer<R> {
                 work: Work::Mirror(Mirror {
                     source,
                     target,
-                    replaces,
+                    replaces: replaces.map(|node| self.graph.name(node).to_owned()),
+                    replaced: None,
+                    behind: Extents::default(),
                     base,
                     sync,
                     target_unmaps,
@@ -242,21 +250,63 @@ impl<R: Rule> BlockLayer<R> {
     /// Requires that a mirror of `device` may take the place of `replaced` without changing what is
     /// read there.
     ///
-    /// Source: `bdrv_recurse_can_replace` in `block.c`, QEMU 10.0.
+    /// Source: `blockdev_mirror_common` in `blockdev.c`, QEMU 10.0.
     ///
     /// # Errors
     ///
-    /// [`Denied::CannotReplace`].
+    /// [`Denied::CannotReplace`], [`Denied::ReplacesOtherSize`].
     pub fn require_replaceable(&self, device: NodeId, replaced: NodeId) -> Result<(), Denied> {
-        let filtered =
-            |&node: &NodeId| self.graph.filtered_edge(node).map(|edge| self.graph.child_of(edge));
-        if std::iter::successors(Some(device), filtered).any(|node| node == replaced) {
-            return Ok(());
+        let graph = &self.graph;
+        if !can_replace(graph, device, replaced) {
+            return Err(Denied::CannotReplace {
+                replaced: graph.name(replaced).to_owned(),
+                source_node: graph.name(device).to_owned(),
+            });
         }
-        Err(Denied::CannotReplace {
-            replaced: self.graph.name(replaced).to_owned(),
-            source_node: self.graph.name(device).to_owned(),
-        })
+        if graph.length(device) != graph.length(replaced) {
+            return Err(Denied::ReplacesOtherSize);
+        }
+        Ok(())
+    }
+
+    /// Finds and holds the node whose place the target of a job is to take that completes, if it is a
+    /// mirror that was told of one; that blocks everything there.
+    ///
+    /// Source: `mirror_complete` in `block/mirror.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::NoSuchReplaced`].
+    pub(crate) fn hold_replaced(&mut self, place: usize) -> Result<(), Denied> {
+        let Work::Mirror(mirror) = &mut self.jobs[place].work else { return Ok(()) };
+        let Some(name) = &mirror.replaces else { return Ok(()) };
+        let found = self.graph.node_by_name(name);
+        let replaced = found.ok_or_else(|| Denied::NoSuchReplaced(name.clone()))?;
+        self.graph.keep(replaced);
+        mirror.replaced = Some(replaced);
+        Ok(())
+    }
+}
+
+/// Whether what presents the same data as `device` may take the place of `replaced`.
+///
+/// A quorum's child may differ from the quorum, but a node that is like the quorum changes nothing
+/// for it; nobody else may be there to see.
+///
+/// Source: `bdrv_recurse_can_replace` in `block.c`, `quorum_recurse_can_replace` in `block/quorum.c`,
+/// `blkverify_recurse_can_replace` in `block/blkverify.c`, QEMU 10.0.
+fn can_replace<R: Rule>(graph: &Graph<R>, device: NodeId, replaced: NodeId) -> bool {
+    let mut children = graph.children(device).map(|edge| graph.child_of(edge));
+    if device == replaced {
+        true
+    } else if graph.driver(device) == &QUORUM {
+        children.any(|child| child == replaced) && graph.parents(replaced).count() == 1
+    } else if graph.driver(device) == &BLKVERIFY {
+        children.any(|child| can_replace(graph, child, replaced))
+    } else {
+        graph
+            .filtered_edge(device)
+            .is_some_and(|edge| can_replace(graph, graph.child_of(edge), replaced))
     }
 }
 
@@ -280,12 +330,17 @@ pub(crate) fn exit_steps<R: Rule>(
     });
     steps.push(stop.within(&section));
     if completing {
-        let replaced = mirror.replaces.unwrap_or(mirror.source);
+        let replaced = mirror.replaced.unwrap_or(mirror.source);
         if is_read_only(replaced) != is_read_only(target) {
             steps.push(layer.reopen(target, is_read_only(replaced)).within(&section));
         }
+        let is_allowed = can_replace(&layer.graph, mirror.source, replaced);
         let replace = Step::new(IfRefused::FailJobAndGoOn, Pause::Change, move |change| {
-            change.replace(replaced, target)
+            if is_allowed {
+                return change.replace(replaced, target);
+            }
+            let name = |node| change.graph().name(node).to_owned();
+            Err(Refusal::Replacing { replaced: name(replaced), by: name(target) })
         });
         steps.push(replace.within(&section));
     }
@@ -318,6 +373,8 @@ impl Mirror {
             source,
             target,
             replaces: None,
+            replaced: None,
+            behind: Extents::default(),
             base: Some(target).filter(|_| is_commit),
             sync: if is_commit { Sync::Top } else { Sync::Full },
             target_unmaps: false,
@@ -346,9 +403,31 @@ impl Mirror {
         }
     }
 
-    /// Takes note that the job is ready.
-    pub(crate) fn set_ready(&mut self) {
+    /// Takes note that the target is the same as the source, and gives what had to be copied for that
+    /// since it was last so.
+    pub(crate) fn catch_up(&mut self) -> Extents {
         self.actively_synced = self.write_blocking;
+        std::mem::take(&mut self.behind)
+    }
+
+    /// Takes note of what was written to the source.
+    pub(crate) fn fall_behind(&mut self, written: &Extents) {
+        self.behind.insert_all(&written.blocks(GRANULARITY, u64::MAX), u64::MAX);
+    }
+
+    /// Lets writes to the source wait from now on until the target is written too, if they do not.
+    ///
+    /// Source: `mirror_change` in `block/mirror.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::CannotStopBlocking`].
+    pub(crate) fn change_copy_mode(&mut self, write_blocking: bool) -> Result<(), Denied> {
+        if self.write_blocking && !write_blocking {
+            return Err(Denied::CannotStopBlocking);
+        }
+        self.write_blocking = write_blocking;
+        Ok(())
     }
 
     /// Whether the target is made to read as zeroes first, so that only data is left to copy.

@@ -87,7 +87,13 @@ impl<R: Rule> BlockLayer<R> {
             }
             _ if job.is_held() => return Ok(false),
             (Status::Running, _) if !job.work.is_waiting() => self.work(job)?,
-            (Status::Ready, Some(Ending::Complete | Ending::Graceful)) => self.succeed(job)?,
+            (Status::Ready, ending) => {
+                self.catch_up(job);
+                if ending.is_none() {
+                    return Ok(false);
+                }
+                self.succeed(job)?;
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -107,7 +113,7 @@ impl<R: Rule> BlockLayer<R> {
         }
         match &mut job.work {
             Work::Mirror(mirror) => {
-                mirror.set_ready();
+                mirror.catch_up();
                 let dirty = mirror.dirty(self);
                 if mirror.clears_target(self) {
                     let all = Extents::from(0..self.graph.length(mirror.target));
@@ -146,6 +152,17 @@ impl<R: Rule> BlockLayer<R> {
                 job.offset = job.len;
                 self.succeed(job)
             }
+        }
+    }
+
+    /// Lets a mirror copy what was written since it was ready.
+    fn catch_up(&mut self, job: &mut Job) {
+        let Work::Mirror(mirror) = &mut job.work else { return };
+        let behind = mirror.catch_up();
+        if !behind.is_empty() {
+            self.write(mirror.target, &behind);
+            job.len += behind.len();
+            job.offset = job.len;
         }
     }
 
@@ -256,6 +273,11 @@ impl<R: Rule> BlockLayer<R> {
         }
         if let Some(filter) = job.filter.take() {
             self.release(filter);
+        }
+        if let Work::Mirror(mirror) = &mut job.work
+            && let Some(replaced) = mirror.replaced.take()
+        {
+            self.release(replaced);
         }
     }
 }

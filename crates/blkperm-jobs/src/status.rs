@@ -63,7 +63,7 @@ impl Status {
             Verb::Cancel => {
                 matches!(self, Created | Running | Paused | Ready | Standby | Waiting | Pending)
             }
-            Verb::Pause | Verb::SetSpeed => {
+            Verb::Pause | Verb::SetSpeed | Verb::Change => {
                 matches!(self, Created | Running | Paused | Ready | Standby)
             }
             Verb::Complete => matches!(self, Ready | Standby),
@@ -96,6 +96,8 @@ pub enum Verb {
     Finalize,
     /// Forget a concluded job.
     Dismiss,
+    /// Change what else can be changed.
+    Change,
 }
 
 impl Verb {
@@ -108,6 +110,7 @@ impl Verb {
             Verb::Complete => "complete",
             Verb::Finalize => "finalize",
             Verb::Dismiss => "dismiss",
+            Verb::Change => "change",
         }
     }
 }

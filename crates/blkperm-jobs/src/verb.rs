@@ -7,13 +7,15 @@ use crate::event::JobError;
 use crate::job::{Ending, Job};
 use crate::layer::BlockLayer;
 use crate::status::{Status, Verb};
+use crate::work::Work;
 
 impl<R: Rule> BlockLayer<R> {
     /// Asks a job that is ready to end with all its effects.
     ///
     /// # Errors
     ///
-    /// [`Denied::WrongStatus`], and [`Denied::CannotComplete`] when the job is being cancelled.
+    /// [`Denied::WrongStatus`], [`Denied::CannotComplete`] when the job is being cancelled, and
+    /// [`Denied::NoSuchReplaced`].
     ///
     /// # Panics
     ///
@@ -23,7 +25,12 @@ impl<R: Rule> BlockLayer<R> {
         if job.ending == Some(Ending::Forced) {
             return Err(Denied::CannotComplete(id.to_owned()));
         }
-        job.ending.get_or_insert(Ending::Complete);
+        if job.ending.is_some() {
+            return Ok(());
+        }
+        let place = self.place(id);
+        self.hold_replaced(place)?;
+        self.jobs[place].ending = Some(Ending::Complete);
         Ok(())
     }
 
@@ -107,6 +114,21 @@ impl<R: Rule> BlockLayer<R> {
         let job = self.require(id, Verb::SetSpeed)?;
         job.speed = u64::try_from(speed).map_err(|_| Denied::NegativeSpeed)?;
         Ok(())
+    }
+
+    /// Changes whether writes to a mirror's source wait until its target is written too.
+    ///
+    /// Source: `block_job_change_locked` in `blockjob.c`, QEMU 10.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::WrongStatus`], [`Denied::CannotChange`], [`Denied::CannotStopBlocking`].
+    pub fn change_copy_mode(&mut self, id: &str, write_blocking: bool) -> Result<(), Denied> {
+        let job = self.require(id, Verb::Change)?;
+        match &mut job.work {
+            Work::Mirror(mirror) if job.kind == "mirror" => mirror.change_copy_mode(write_blocking),
+            _ => Err(Denied::CannotChange),
+        }
     }
 
     /// The job, when its status allows the verb.

@@ -95,6 +95,8 @@ commands! {
     "blockdev-reopen" => BlockdevReopen(blockdev::BlockdevReopen),
     /// Opens a node.
     "blockdev-add" => BlockdevAdd(Box<blockdev::BlockdevOptions>),
+    /// Changes an option of a job.
+    "block-job-change" => BlockJobChange(job::BlockJobChangeOptions),
     /// Lets a job that waits enter its end.
     "block-job-finalize" => BlockJobFinalize(job::Job),
     /// Forgets a job that has ended.

@@ -219,14 +219,17 @@ enum Verb {
     Pause,
     Resume,
     SetSpeed,
+    Change,
 }
 
-use Verb::{Cancel, CancelGracefully, Complete, Dismiss, Finalize, Pause, Resume, SetSpeed};
+use Verb::{
+    Cancel, CancelGracefully, Change, Complete, Dismiss, Finalize, Pause, Resume, SetSpeed,
+};
 
 const ALL: &[Verb] =
-    &[Complete, Cancel, CancelGracefully, Finalize, Dismiss, Pause, Resume, SetSpeed];
+    &[Complete, Cancel, CancelGracefully, Finalize, Dismiss, Pause, Resume, SetSpeed, Change];
 const READY: &[(u32, Verb)] =
-    &[(40, Complete), (12, Cancel), (12, CancelGracefully), (6, Pause), (1, SetSpeed)];
+    &[(40, Complete), (12, Cancel), (12, CancelGracefully), (6, Pause), (1, SetSpeed), (2, Change)];
 const RUNNING: &[(u32, Verb)] = &[(5, Cancel), (2, Pause)];
 const PAUSED: &[(u32, Verb)] = &[(12, Resume), (4, Complete), (3, Cancel), (1, CancelGracefully)];
 const PENDING: &[(u32, Verb)] = &[(12, Finalize), (4, Cancel), (2, CancelGracefully)];
@@ -252,6 +255,11 @@ impl Verb {
             (Pause, false) => ("block-job-pause", "device"),
             (Resume, true) => ("job-resume", "id"),
             (Resume, false) => ("block-job-resume", "device"),
+            (Change, _) => {
+                let mode = scene.dice.weighted(&[(3, "write-blocking"), (1, "background")]);
+                let arguments = json!({"id": job, "type": "mirror", "copy-mode": mode});
+                return json!({"execute": "block-job-change", "arguments": arguments});
+            }
             (SetSpeed, _) => {
                 let speed = scene.dice.weighted(&[(3, 0), (1, -1), (1, 1_i64 << 40)]);
                 let arguments = json!({"device": job, "speed": speed});

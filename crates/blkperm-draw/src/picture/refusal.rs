@@ -25,6 +25,9 @@ impl Picture {
                 self.show_edge(parent, child, edge, Demand::NONE, Accent::Fault);
                 self.blame(child, "inactive");
             }
+            Refusal::Replacing { replaced, .. } => {
+                self.blame(replaced, "cannot be replaced");
+            }
             Refusal::InactiveNode { .. } => {}
         }
     }

@@ -122,6 +122,70 @@ pub struct BlockCommit {
     pub auto_dismiss: Option<bool>,
 }
 
+qapi_enum! {
+    /// The types of jobs.
+    pub enum JobType {
+        Commit = "commit",
+        Stream = "stream",
+        Mirror = "mirror",
+        Backup = "backup",
+        Create = "create",
+        Amend = "amend",
+        SnapshotLoad = "snapshot-load",
+        SnapshotSave = "snapshot-save",
+        SnapshotDelete = "snapshot-delete",
+    }
+}
+
+/// The arguments of `block-job-change`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename = "union BlockJobChangeOptions")]
+pub struct BlockJobChangeOptions {
+    /// Which job.
+    pub base: BlockJobChangeBase,
+    /// What is to be changed.
+    #[serde(rename = "type")]
+    pub change: JobChange,
+}
+
+/// The job that `block-job-change` is about.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct BlockJobChangeBase {
+    /// The job.
+    pub id: String,
+    /// What type it is taken for.
+    #[serde(rename = "type")]
+    pub kind: JobType,
+}
+
+/// What can be changed of a job, by its type.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the types are QEMU's, and documented there")]
+pub enum JobChange {
+    Mirror(BlockJobChangeOptionsMirror),
+    Commit(NothingToChange),
+    Stream(NothingToChange),
+    Backup(NothingToChange),
+    Create(NothingToChange),
+    Amend(NothingToChange),
+    SnapshotLoad(NothingToChange),
+    SnapshotSave(NothingToChange),
+    SnapshotDelete(NothingToChange),
+}
+
+/// What can be changed of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockJobChangeOptionsMirror {
+    /// When to copy what a guest writes.
+    pub copy_mode: MirrorCopyMode,
+}
+
+/// What can be changed of any other job.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NothingToChange {}
+
 /// The arguments of `block-stream`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -28,7 +28,6 @@ pub const UNMODELLED: &[&str] = &[
     "x-blockdev-amend",
     "blockdev-create",
     "blockdev-set-active",
-    "block-job-change",
     "x-debug-block-dirty-bitmap-sha256",
     "block-dirty-bitmap-merge",
     "block-dirty-bitmap-disable",

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Failed, Monitor, done, text};
 use crate::command::Command;
+use crate::command::job::{JobChange, MirrorCopyMode};
 use crate::{ErrorClass, QmpError};
 
 /// What every job is given, from the arguments of the command that starts it.
@@ -43,6 +44,9 @@ impl<R: Rule> Monitor<R> {
             Command::JobPause(_) | Command::BlockJobPause(_) => layer.pause(&id)?,
             Command::JobResume(_) | Command::BlockJobResume(_) => layer.resume(&id)?,
             Command::BlockJobSetSpeed(speed) => layer.set_speed(&id, speed.speed)?,
+            Command::BlockJobChange(options) => {
+                layer.change_copy_mode(&id, is_write_blocking(&options.change))?;
+            }
             other => unreachable!("{} is not about one job", other.name()),
         }
         done()
@@ -62,6 +66,7 @@ impl<R: Rule> Monitor<R> {
             | Command::BlockJobPause(job)
             | Command::BlockJobResume(job) => (&job.device, true),
             Command::BlockJobCancel(job) => (&job.device, true),
+            Command::BlockJobChange(options) => (&options.base.id, true),
             Command::BlockJobSetSpeed(job) => (&job.device, true),
             other => unreachable!("{} is not about one job", other.name()),
         };
@@ -127,5 +132,14 @@ impl<R: Rule> Monitor<R> {
 
     fn newest_first(&self) -> impl Iterator<Item = &Job> {
         self.layer.jobs().iter().rev()
+    }
+}
+
+/// The copy mode that a change asks for. QEMU's quirk: it does not look at the type that the job is
+/// taken for, and where that is another one the mode is the first there is.
+fn is_write_blocking(change: &JobChange) -> bool {
+    match change {
+        JobChange::Mirror(mirror) => mirror.copy_mode == MirrorCopyMode::WriteBlocking,
+        _ => false,
     }
 }

@@ -48,6 +48,10 @@ fn text(denied: &Denied) -> String {
             "Cannot replace '{replaced}' by a node mirrored from '{source_node}', because it \
              cannot be guaranteed that doing so would not lead to an abrupt change of visible data"
         ),
+        Denied::ReplacesOtherSize => {
+            "cannot replace image with a mirror image of different size".to_owned()
+        }
+        Denied::NoSuchReplaced(name) => format!("Node name '{name}' not found"),
         Denied::Refused(refusal) => refused(refusal),
         Denied::WrongStatus { job, status, verb } => {
             format!("Job '{job}' in state '{status}' cannot accept command verb '{verb}'")
@@ -59,6 +63,10 @@ fn text(denied: &Denied) -> String {
             format!("The block job for device '{job}' is currently paused")
         }
         Denied::AlreadyPaused => "Job is already paused".to_owned(),
+        Denied::CannotChange => "Job type does not support change".to_owned(),
+        Denied::CannotStopBlocking => {
+            "Change to copy mode 'background' is not implemented".to_owned()
+        }
         Denied::NotPaused => "Can't resume a job that was not paused".to_owned(),
     }
 }
@@ -78,6 +86,10 @@ pub fn refused(refusal: &Refusal) -> String {
         Refusal::Cycle { parent, child, edge } => {
             format!("Making '{child}' a {edge} child of '{parent}' would create a cycle")
         }
+        Refusal::Replacing { replaced, by } => format!(
+            "Can no longer replace '{replaced}' by '{by}', because it can no longer be guaranteed \
+             that doing so would not lead to an abrupt change of visible data"
+        ),
         Refusal::Frozen { edge, child } => format!("Cannot change '{edge}' link to '{child}'"),
         Refusal::InactiveChild { parent, child, edge } => {
             format!("Inactive '{child}' can't be a {edge} child of active '{parent}'")

@@ -103,6 +103,28 @@ pub enum Action {
         /// Whether the job waits to be finalized and dismissed.
         manual: bool,
     },
+    /// A stream starts.
+    Stream {
+        /// The job.
+        slot: u8,
+        /// Into which node data is copied.
+        device: Place,
+        /// Down to which node, exclusive; none for the whole chain.
+        base: Option<Place>,
+        /// Whether the job waits to be finalized and dismissed.
+        manual: bool,
+    },
+    /// A backup starts.
+    Backup {
+        /// The job.
+        slot: u8,
+        /// What is saved.
+        source: Place,
+        /// To where.
+        target: Place,
+        /// Whether the job waits to be finalized and dismissed.
+        manual: bool,
+    },
     /// Something is asked of a job.
     Verb(u8, Verb),
 }
@@ -116,15 +138,17 @@ impl Action {
     /// The number of the job that the command is about.
     pub(crate) fn job(self) -> Option<u8> {
         match self {
-            Action::Verb(slot, _) | Action::Mirror { slot, .. } | Action::Commit { slot, .. } => {
-                Some(slot)
-            }
+            Action::Verb(slot, _)
+            | Action::Mirror { slot, .. }
+            | Action::Commit { slot, .. }
+            | Action::Stream { slot, .. }
+            | Action::Backup { slot, .. } => Some(slot),
             _ => None,
         }
     }
 
-    /// The command in 32 bits: three for what it is, one for its yes or no, then four for each of
-    /// its numbers.
+    /// The command in 32 bits: four for what it is, one for its yes or no, then four for each of its
+    /// numbers.
     pub(crate) fn code(self) -> u32 {
         let (tag, flag, numbers) = match self {
             Action::AddStranger { slot, place, demand } => {
@@ -142,17 +166,23 @@ impl Action {
                 (5, manual, [slot, device.code(), top.code(), base.code()])
             }
             Action::Verb(slot, verb) => (6, false, [slot, verb as u8, 0, 0]),
+            Action::Stream { slot, device, base, manual } => {
+                (7, manual, [slot, device.code(), base.map_or(NO_PLACE, Place::code), 0])
+            }
+            Action::Backup { slot, source, target, manual } => {
+                (8, manual, [slot, source.code(), target.code(), 0])
+            }
         };
         let shifted = numbers.into_iter().rev().fold(0, |code, n| code << 4 | u32::from(n));
-        shifted << 4 | u32::from(flag) << 3 | tag
+        shifted << 5 | u32::from(flag) << 4 | tag
     }
 
     /// The command with that code, if there is one.
     pub(crate) fn from_code(code: u32) -> Option<Action> {
-        let number = |index: u32| (code >> (4 + 4 * index) & 15) as u8;
+        let number = |index: u32| (code >> (5 + 4 * index) & 15) as u8;
         let place = |index| Place::from_code(number(index));
-        let (slot, flag) = (number(0), code >> 3 & 1 == 1);
-        Some(match code & 7 {
+        let (slot, flag) = (number(0), code >> 4 & 1 == 1);
+        Some(match code & 15 {
             0 => Action::AddStranger { slot, place: place(1), demand: number(2) },
             1 => Action::RemoveStranger(slot),
             2 => Action::AddExport { slot, place: place(1), writable: flag },
@@ -166,10 +196,18 @@ impl Action {
                 manual: flag,
             },
             6 => Action::Verb(slot, *Verb::ALL.get(usize::from(number(1)))?),
+            7 => {
+                let base = (number(2) != NO_PLACE).then(|| place(2));
+                Action::Stream { slot, device: place(1), base, manual: flag }
+            }
+            8 => Action::Backup { slot, source: place(1), target: place(2), manual: flag },
             _ => return None,
         })
     }
 }
+
+/// The code that stands for no place.
+const NO_PLACE: u8 = 15;
 
 impl Place {
     fn code(self) -> u8 {
@@ -199,11 +237,14 @@ mod tests {
             Action::RemoveExport(1),
             Action::Mirror { slot: 1, source: filter, target: image, manual: true },
             Action::Commit { slot: 1, device: filter, top: image, base: image, manual: false },
+            Action::Stream { slot: 1, device: image, base: Some(filter), manual: true },
+            Action::Stream { slot: 0, device: filter, base: None, manual: false },
+            Action::Backup { slot: 0, source: filter, target: image, manual: true },
         ];
         actions.extend(Verb::ALL.map(|verb| Action::Verb(1, verb)));
         for action in actions {
             assert_eq!(Action::from_code(action.code()), Some(action));
         }
-        assert_eq!(Action::from_code(7), None);
+        assert_eq!(Action::from_code(9), None);
     }
 }

@@ -3,7 +3,8 @@
 use blkperm_graph::driver::BLKDEBUG;
 use blkperm_graph::{Demand, Holder, NewNode, NodeId, Permissions, Refusal, Role, RootId, Rule};
 use blkperm_jobs::{
-    Abort, BlockLayer, CommitOptions, Denied, Failure, JobOptions, MirrorOptions, Operation, Sync,
+    Abort, BackupOptions, BlockLayer, CommitOptions, Denied, Failure, JobOptions, MirrorOptions,
+    Operation, StreamEnd, StreamOptions, Sync,
 };
 
 use crate::action::{Action, Place, Verb};
@@ -65,23 +66,37 @@ impl<R: Rule> Stage<R> {
 
     fn add_starts(&self, world: &World<R>, places: &[Place], slot: u8, actions: &mut Vec<Action>) {
         let manuals: &[bool] = if self.universe.manual { &[false, true] } else { &[false] };
-        for (&kind, &manual) in
-            self.universe.kinds.iter().flat_map(|kind| manuals.iter().map(move |m| (kind, m)))
-        {
-            match kind {
-                JobKind::Mirror => {
-                    let pairs = places.iter().flat_map(|&a| places.iter().map(move |&b| (a, b)));
-                    let pairs = pairs.filter(|(a, b)| a != b && matches!(b, Place::Image(_)));
-                    actions.extend(pairs.map(|(source, target)| Action::Mirror {
-                        slot,
-                        source,
-                        target,
-                        manual,
-                    }));
-                }
-                JobKind::Commit => {
-                    for &device in places {
-                        self.add_commits(world, device, slot, manual, actions);
+        for &kind in &self.universe.kinds {
+            for &manual in manuals {
+                for &one in places {
+                    match kind {
+                        JobKind::Mirror => {
+                            actions.extend(
+                                images(places).filter(|&to| to != one).map(|target| {
+                                    Action::Mirror { slot, source: one, target, manual }
+                                }),
+                            )
+                        }
+                        JobKind::Backup => {
+                            actions.extend(
+                                images(places).filter(|&to| to != one).map(|target| {
+                                    Action::Backup { slot, source: one, target, manual }
+                                }),
+                            )
+                        }
+                        JobKind::Commit => self.add_commits(world, one, slot, manual, actions),
+                        JobKind::Stream => {
+                            let below = self.chain(world, one);
+                            let bases = images(below.get(1..).unwrap_or_default()).map(Some);
+                            actions.extend(
+                                [None].into_iter().chain(bases).map(|base| Action::Stream {
+                                    slot,
+                                    device: one,
+                                    base,
+                                    manual,
+                                }),
+                            );
+                        }
                     }
                 }
             }
@@ -97,13 +112,18 @@ impl<R: Rule> Stage<R> {
         manual: bool,
         actions: &mut Vec<Action>,
     ) {
-        let Some(node) = self.node(world, device) else { return };
-        let chain = world.layer.graph.chain(node);
-        let chain: Vec<Place> = chain.filter_map(|node| self.place(world, node)).collect();
+        let chain = self.chain(world, device);
         for (above, &top) in chain.iter().enumerate() {
-            let bases = chain[above + 1..].iter().filter(|base| matches!(base, Place::Image(_)));
-            actions.extend(bases.map(|&base| Action::Commit { slot, device, top, base, manual }));
+            let commit = |base| Action::Commit { slot, device, top, base, manual };
+            actions.extend(images(&chain[above + 1..]).map(commit));
         }
+    }
+
+    /// The places in the chain of a place, that place first.
+    fn chain(&self, world: &World<R>, place: Place) -> Vec<Place> {
+        let Some(node) = self.node(world, place) else { return Vec::new() };
+        let chain = world.layer.graph.chain(node);
+        chain.filter_map(|node| self.place(world, node)).collect()
     }
 
     /// Does one command and lets all jobs go on until none moves by itself.
@@ -161,6 +181,15 @@ impl<R: Rule> Stage<R> {
                 let nodes = [device, top, base].map(|place| at(world, place));
                 start_commit(&mut world.layer, self.job_options(slot, manual), nodes)?;
             }
+            Action::Stream { slot, device, base, manual } => {
+                let device = at(world, device);
+                let end = base.map_or(StreamEnd::Chain, |base| StreamEnd::Base(at(world, base)));
+                start_stream(&mut world.layer, self.job_options(slot, manual), device, end)?;
+            }
+            Action::Backup { slot, source, target, manual } => {
+                let (source, target) = (at(world, source), at(world, target));
+                start_backup(&mut world.layer, self.job_options(slot, manual), source, target)?;
+            }
             Action::Verb(slot, verb) => ask(&mut world.layer, job_id(slot), verb)?,
         }
         Ok(())
@@ -174,6 +203,11 @@ impl<R: Rule> Stage<R> {
             ..JobOptions::new(job_id(slot))
         }
     }
+}
+
+/// The images among places.
+fn images(places: &[Place]) -> impl Iterator<Item = Place> {
+    places.iter().copied().filter(|place| matches!(place, Place::Image(_)))
 }
 
 /// Adds what may be done with those that are there, and gives the first number that is free.
@@ -261,12 +295,55 @@ fn start_commit<R: Rule>(
     for node in above.into_iter().chain([base]) {
         layer.require_unblocked(node, Operation::CommitTarget)?;
     }
-    let graph = &layer.graph;
-    if !layer.is_active_commit(device, top) && graph.skip_filters(top) == graph.skip_filters(base) {
-        // QEMU: "Invalid files for merge: top and base are the same".
-        return Err(Failure::Denied(Denied::MirrorIntoItself));
+    if !layer.is_active_commit(device, top) {
+        let graph = &layer.graph;
+        if let Some(overlay) = graph.overlay_of(device, top) {
+            layer.require_unblocked(overlay, Operation::CommitTarget)?;
+        }
+        if graph.skip_filters(top) == graph.skip_filters(base) {
+            // QEMU: "Invalid files for merge: top and base are the same".
+            return Err(Failure::Denied(Denied::MirrorIntoItself));
+        }
     }
     layer.start_commit(&CommitOptions { job, device, top, base, backing_name: None })
+}
+
+/// Source: `qmp_block_stream` in `blockdev.c`, QEMU 10.0.
+fn start_stream<R: Rule>(
+    layer: &mut BlockLayer<R>,
+    job: JobOptions,
+    device: NodeId,
+    end: StreamEnd,
+) -> Result<(), Failure> {
+    let base = match end {
+        StreamEnd::Base(base) => Some(base),
+        StreamEnd::Chain | StreamEnd::Bottom(_) => None,
+    };
+    let graph = &layer.graph;
+    for node in graph.chain(device).take_while(|&node| Some(node) != base) {
+        layer.require_unblocked(node, Operation::Stream)?;
+    }
+    layer.start_stream(&StreamOptions { job, device, end, backing_name: None })
+}
+
+/// Source: `qmp_blockdev_backup`, `do_backup_common` in `blockdev.c`, QEMU 10.0.
+fn start_backup<R: Rule>(
+    layer: &mut BlockLayer<R>,
+    job: JobOptions,
+    source: NodeId,
+    target: NodeId,
+) -> Result<(), Failure> {
+    layer.require_unblocked(source, Operation::BackupSource)?;
+    layer.require_unblocked(target, Operation::BackupTarget)?;
+    layer.start_backup(&BackupOptions {
+        job,
+        source,
+        target,
+        sync: Sync::Full,
+        discard_source: false,
+        max_chunk: 0,
+        min_cluster_size: 0,
+    })
 }
 
 fn ask<R: Rule>(layer: &mut BlockLayer<R>, id: &str, verb: Verb) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use blkperm_graph::{Fault, Graph, Holder, NodeId, ParentName, Party, Refusal, Rule};
+use blkperm_graph::{Fault, Holder, NodeId, ParentName, Party, Refusal, Rule};
 use blkperm_jobs::{Denied, Job};
 use serde::{Deserialize, Serialize};
 
@@ -202,16 +202,22 @@ impl<R: Rule> Stage<R> {
             return "a filter";
         }
         if let Some(job) = self.subject(before, action) {
-            return role_in_job(graph, job, node).unwrap_or("another node");
+            return role_in_job(before, job, node).unwrap_or("another node");
         }
         let at = |place: Place| self.node(before, place) == Some(node);
         match action {
-            Action::Mirror { source, .. } if at(source) => "the source",
-            Action::Mirror { target, .. } if at(target) => "the target",
+            Action::Mirror { source, .. } | Action::Backup { source, .. } if at(source) => {
+                "the source"
+            }
+            Action::Mirror { target, .. } | Action::Backup { target, .. } if at(target) => {
+                "the target"
+            }
+            Action::Stream { device, .. } if at(device) => "the device",
+            Action::Stream { base: Some(base), .. } if at(base) => "the base",
             Action::Commit { base, .. } if at(base) => "the base",
             Action::Commit { top, .. } if at(top) => "the top",
             Action::Commit { device, .. } if at(device) => "the device",
-            Action::Mirror { .. } | Action::Commit { .. } => "another node",
+            _ if action.job().is_some() => "another node",
             _ => "a node",
         }
     }
@@ -230,17 +236,25 @@ impl<R: Rule> Stage<R> {
             (Some(job), _) => job.kind(),
             (None, Action::Mirror { .. }) => "mirror",
             (None, Action::Commit { .. }) => "commit",
+            (None, Action::Stream { .. }) => "stream",
+            (None, Action::Backup { .. }) => "backup",
             (None, _) => "",
         }
     }
 }
 
 /// What a node is to a job whose edges end there.
-fn role_in_job<R: Rule>(graph: &Graph<R>, job: &Job, node: NodeId) -> Option<&'static str> {
+fn role_in_job<R: Rule>(world: &World<R>, job: &Job, node: NodeId) -> Option<&'static str> {
+    let graph = &world.layer.graph;
     let edges = graph.children(job.root()).filter(|&edge| graph.child_of(edge) == node);
     let names: Vec<&str> = edges.map(|edge| graph.edge_name(edge)).collect();
+    let mut filters = world.cast.filters.into_iter().flatten();
+    let filter = filters.find(|&filter| graph.filter_owner(filter) == Some(job.owner()));
+    let filtered = filter.and_then(|filter| graph.filtered_edge(filter));
+    let is_filtered = filtered.is_some_and(|edge| graph.child_of(edge) == node);
     let is_active_commit = job.is_mirror() && job.kind() == "commit";
     Some(match names.as_slice() {
+        [] if is_filtered && job.kind() == "backup" => "the source",
         [] => return None,
         names if names.contains(&"source") => "the source",
         names if names.contains(&"target") && is_active_commit => "the base",
@@ -259,6 +273,8 @@ fn command(action: Action) -> &'static str {
         Action::RemoveExport(_) => "block-export-del",
         Action::Mirror { .. } => "blockdev-mirror",
         Action::Commit { .. } => "block-commit",
+        Action::Stream { .. } => "block-stream",
+        Action::Backup { .. } => "blockdev-backup",
         // Graceful or not, a cancelled job leaves in the same way.
         Action::Verb(_, Verb::Cancel) => Verb::ForceCancel.command(),
         Action::Verb(_, verb) => verb.command(),

@@ -1,19 +1,21 @@
 //! States as fixed arrays in canonical form.
 
+use blkperm_graph::driver::{COPY_BEFORE_WRITE, COPY_ON_READ};
 use blkperm_graph::{Graph, NodeId, Permissions, Rule};
+use blkperm_jobs::filter::{COMMIT_TOP, MIRROR_TOP, MIRROR_TOP_OF_COMMIT};
 use blkperm_jobs::{BlockLayer, Job, JobError};
 
 use crate::action::Place;
 use crate::stage::{Stage, Stranger, World, job_id};
 use crate::universe::Universe;
 
-/// A state in 24 bytes: equal for two block layers exactly where every command has the same effect
-/// on both, up to the names of interchangeable things.
+/// A state in 32 bytes: equal for two block layers where every command has the same effect on both, up
+/// to the names of interchangeable things.
 ///
 /// Strangers stand in order of what they are, not of their numbers, and so do exports: nothing
 /// stands on either, and nothing else depends on their numbers. Jobs keep their numbers, since their
 /// filters go by them.
-pub type Packed = [u64; 3];
+pub type Packed = [u64; 4];
 
 /// Writes bits one after another.
 #[derive(Default)]
@@ -42,17 +44,21 @@ impl Writer {
 /// The number that stands for no place.
 const NOWHERE: u64 = 7;
 
-/// How many bits the parts of a state take.
+/// How many bits the parts of a state take, at most.
 const EDGE: u32 = 3;
-const FILTER: u32 = 6;
+const STALE: u32 = 1 + 2 * 8;
+const FILTER: u32 = 9;
 const STRANGER: u32 = 8;
 const EXPORT: u32 = 5;
 const JOB: u32 = 19 + 4 * EDGE + 8 + 8;
+const LEFT: u32 = 8;
 
 const _: () = {
     let (edges, strangers) = (Universe::EDGES as u32, Universe::STRANGERS as u32);
     let (exports, jobs) = (Universe::EXPORTS as u32, Universe::JOBS as u32);
-    let bits = edges * EDGE + jobs * FILTER + strangers * STRANGER + exports * EXPORT + jobs * JOB;
+    let images = Universe::IMAGES as u32 * STALE + edges * EDGE;
+    let cast = strangers * STRANGER + exports * EXPORT;
+    let bits = images + cast + jobs * (FILTER + JOB) + 1 + LEFT;
     assert!(bits < 8 * size_of::<Packed>() as u32, "a state has room for all");
     assert!(Universe::IMAGES + Universe::JOBS <= NOWHERE as usize, "a place has room for all");
 };
@@ -67,9 +73,15 @@ impl<R: Rule> Stage<R> {
             let edge = graph.child_edge(image, name);
             writer.put(self.number(world, edge.map(|edge| graph.child_of(edge))), EDGE);
         }
+        for &image in &self.images {
+            put_stale(graph, image, &mut writer);
+        }
         for filter in cast.filters {
             let below = filter.and_then(|node| graph.chain_edge(node)).map(|e| graph.child_of(e));
-            writer.put(self.number(world, below), 3);
+            let target = filter.and_then(|node| graph.child_edge(node, "target"));
+            let target = target.map(|edge| graph.child_of(edge));
+            writer.put(self.number(world, below), EDGE);
+            writer.put(self.number(world, target), EDGE);
             writer.put(filter.map_or(0, |node| driver_number(graph, node)), 3);
         }
         let stranger = |stranger: Option<Stranger>| {
@@ -94,6 +106,7 @@ impl<R: Rule> Stage<R> {
             }
         }
         writer.put(first_job(layer), 1);
+        writer.put(self.left_behind(world), LEFT);
         writer.packed
     }
 
@@ -106,18 +119,44 @@ impl<R: Rule> Stage<R> {
         }
     }
 
+    /// The places on which there are BlockBackends of nobody's: QEMU's quirk, a stream that is refused
+    /// late leaves one behind. All of them demand the same.
+    fn left_behind(&self, world: &World<R>) -> u64 {
+        let World { layer, cast } = world;
+        let graph = &layer.graph;
+        let of_jobs: usize = layer.jobs().iter().map(|job| 1 + job.backends().len()).sum();
+        if graph.root_count() == of_jobs + cast.exports.iter().flatten().count() {
+            return 0;
+        }
+        let is_job = |root| {
+            layer.jobs().iter().any(|job| job.root() == root || job.backends().contains(&root))
+        };
+        let nobodys = graph
+            .roots()
+            .into_iter()
+            .filter(|&root| !is_job(root) && !cast.exports.contains(&Some(root)));
+        let edges = nobodys.flat_map(|root| graph.children(root));
+        edges.fold(0, |all, edge| all | 1 << self.number(world, Some(graph.child_of(edge))))
+    }
+
     fn put_job(&self, world: &World<R>, job: &Job, writer: &mut Writer) {
         let graph = &world.layer.graph;
-        let kind = u64::from(job.is_mirror()) << 1 | u64::from(job.kind() == "commit");
+        let kind = match (job.kind(), job.is_mirror()) {
+            ("mirror", _) => 0,
+            ("commit", false) => 1,
+            ("commit", true) => 2,
+            ("stream", _) => 3,
+            _ => 4,
+        };
         let error = match job.error() {
             None => 0,
             Some(JobError::NotPermitted) => 1,
             Some(JobError::Cancelled) => 2,
             Some(_) => 3,
         };
-        let mut code = 1 | kind << 1 | error << 3 | (job.status() as u64) << 5;
-        code |= u64::from(job.auto_finalize()) << 9 | u64::from(job.is_stuck()) << 10;
-        code |= u64::from(job.standing()) << 11;
+        let mut code = 1 | kind << 1 | error << 4 | (job.status() as u64) << 6;
+        code |= u64::from(job.auto_finalize()) << 10 | u64::from(job.is_stuck()) << 11;
+        code |= u64::from(job.standing()) << 12;
         writer.put(code, 19);
         // Where the job's own edges end, by their names, and those of its BlockBackends.
         let mut ends = [NOWHERE; 4];
@@ -126,7 +165,7 @@ impl<R: Rule> Stage<R> {
             let place = self.number(world, Some(graph.child_of(edge)));
             match graph.edge_name(edge) {
                 "main node" => ends[0] = place,
-                "source" => ends[1] = place,
+                "source" | "active node" => ends[1] = place,
                 "target" => ends[2] = place,
                 "base" => ends[3] = place,
                 _ => between |= 1 << place,
@@ -141,6 +180,19 @@ impl<R: Rule> Stage<R> {
     }
 }
 
+/// Whether the image still demands what it did before it lost an edge, and what it is (QEMU's quirk, of
+/// streams).
+fn put_stale<R: Rule>(graph: &Graph<R>, image: NodeId, writer: &mut Writer) {
+    let is_stale = graph.is_stale(image);
+    writer.put(u64::from(is_stale), 1);
+    if is_stale {
+        for name in ["file", "backing"] {
+            let edge = graph.child_edge(image, name);
+            writer.put(edge.map_or(0, |edge| graph.demand(edge).index() as u64), 8);
+        }
+    }
+}
+
 /// Which job is the older one: jobs that have to be told to go on do so in that order.
 fn first_job<R: Rule>(layer: &BlockLayer<R>) -> u64 {
     layer.jobs().first().map_or(0, |job| u64::from(job.id() != job_id(0)))
@@ -148,8 +200,8 @@ fn first_job<R: Rule>(layer: &BlockLayer<R>) -> u64 {
 
 /// Which of the jobs' filters a node is.
 fn driver_number<R: Rule>(graph: &Graph<R>, node: NodeId) -> u64 {
-    use blkperm_jobs::filter::{COMMIT_TOP, MIRROR_TOP, MIRROR_TOP_OF_COMMIT};
-    let known = [&MIRROR_TOP, &MIRROR_TOP_OF_COMMIT, &COMMIT_TOP];
+    let known =
+        [&MIRROR_TOP, &MIRROR_TOP_OF_COMMIT, &COMMIT_TOP, &COPY_ON_READ, &COPY_BEFORE_WRITE];
     let place = known.iter().position(|driver| *driver == graph.driver(node));
     1 + place.unwrap_or(known.len()) as u64
 }

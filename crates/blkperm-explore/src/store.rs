@@ -135,21 +135,21 @@ mod tests {
 
     #[test]
     fn a_state_is_kept_once_with_its_shortest_way() {
-        let mut store = Store::new([0_u64; 3]);
+        let mut store = Store::new([0_u64; 4]);
         let (first, second) = (Action::RemoveExport(1), Action::Verb(1, Verb::Pause));
-        store.insert([1; 3], 0, first);
-        store.insert([2; 3], 1, second);
-        store.insert([2; 3], 0, first);
+        store.insert([1; 4], 0, first);
+        store.insert([2; 4], 1, second);
+        store.insert([2; 4], 0, first);
         assert_eq!((store.len(), store.path(2)), (3, vec![first, second]));
-        assert!(store.contains(&[2; 3]) && !store.contains(&[3; 3]));
+        assert!(store.contains(&[2; 4]) && !store.contains(&[3; 4]));
     }
 
     /// Fewer than 64 bytes a state, whenever there are many.
     #[test]
     fn a_state_takes_fewer_than_64_bytes() {
-        let mut store = Store::new([0_u64; 3]);
+        let mut store = Store::new([0_u64; 4]);
         for number in 1..1_000_000_u64 {
-            store.insert([number; 3], 0, Action::RemoveExport(0));
+            store.insert([number; 4], 0, Action::RemoveExport(0));
             if number % 10_000 == 0 && number > 500_000 {
                 assert!(store.bytes() < 64 * store.len(), "{}", store.bytes() / store.len());
             }

@@ -123,6 +123,10 @@ pub enum JobKind {
     Mirror,
     /// `block-commit`, active or not.
     Commit,
+    /// `block-stream`.
+    Stream,
+    /// `blockdev-backup`.
+    Backup,
 }
 
 /// What there may be.
@@ -208,7 +212,7 @@ impl Universe {
     /// How many different demands a stranger may have.
     pub const DEMANDS: usize = 16;
     /// How many edges there may be between images.
-    pub const EDGES: usize = 6;
+    pub const EDGES: usize = 5;
 
     /// The names of the presets.
     pub fn presets() -> impl Iterator<Item = &'static str> {

@@ -117,6 +117,19 @@ impl Universe {
                 });
                 command("block-commit", job(slot, manual, what))
             }
+            Action::Stream { slot, device, base, manual } => {
+                let mut what = json!({"device": name(device)});
+                if let Some(base) = base {
+                    what["base-node"] = json!(name(base));
+                }
+                command("block-stream", job(slot, manual, what))
+            }
+            Action::Backup { slot, source, target, manual } => {
+                let what = json!({
+                    "device": name(source), "target": name(target), "sync": "full",
+                });
+                command("blockdev-backup", job(slot, manual, what))
+            }
             Action::Verb(slot, verb) => {
                 let id = job_id(slot);
                 let id = match verb {

@@ -338,6 +338,17 @@ impl<R: Rule> Graph<R> {
         self.nodes.len()
     }
 
+    /// How many parents there are that are not nodes.
+    pub fn root_count(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Whether the node lost an edge and has not been visited since, so that it still demands what it
+    /// did before: see [`Change::detach_unnoticed`](crate::Change::detach_unnoticed).
+    pub fn is_stale(&self, node: NodeId) -> bool {
+        self.stale.contains(&node)
+    }
+
     /// How many edges there are.
     pub fn edge_count(&self) -> usize {
         self.edges.len()

@@ -128,7 +128,7 @@ fn what_is_no_file_of_this_search_is_refused() {
     let bytes = fs::read(&file).unwrap();
     let line = bytes.iter().position(|&byte| byte == b'\n').unwrap();
     // The start, a state, and the state's origin.
-    for place in [line + 3, line + 1 + 32 + 24] {
+    for place in [line + 3, line + 1 + 40 + 32] {
         let mut bent = bytes.clone();
         bent[place] ^= 0x55;
         fs::write(&file, bent).unwrap();

@@ -29,7 +29,7 @@ fn what_is_no_universe_is_refused() {
     let both = r#"{"name": "a"}, {"name": "b", "backing": "a", "children": ["a"]}"#;
     assert_eq!(with(both, 1, FINE), Err(UniverseError::TwoKinds("b".to_owned())));
     let seven = r#"{"name": "a"}, {"name": "b", "children": ["a", "a", "a", "a", "a", "a", "a"]}"#;
-    let edges = UniverseError::TooMany { what: "edges between images", count: 7, limit: 6 };
+    let edges = UniverseError::TooMany { what: "edges between images", count: 7, limit: 5 };
     assert_eq!(with(seven, 1, FINE), Err(edges));
     assert!(matches!(with(r#"{"name": "filter7"}"#, 1, FINE), Err(UniverseError::Name(_))));
 }

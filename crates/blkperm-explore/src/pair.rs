@@ -118,9 +118,13 @@ where
         Came { refused, goes_on: false, found: vec![Found { class, then }] }
     }
 
-    fn has_edges_of(&self, (judged, other): &Self::World, kept: &Self::Kept) -> bool {
-        let judged = judged.layer.graph.has_edges_of(kept.0.layer.graph());
-        judged && other.layer.graph.has_edges_of(kept.1.layer.graph())
+    fn has_left_trace(
+        &self,
+        (judged, _): &Self::World,
+        before: &Self::Kept,
+        action: Action,
+    ) -> bool {
+        self.judged.has_left_trace(judged, &before.0, action)
     }
 
     fn check(&self, (judged, _): &mut Self::World) -> Vec<String> {

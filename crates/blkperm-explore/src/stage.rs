@@ -21,6 +21,7 @@ pub(crate) const EXPORTS: [&str; Universe::EXPORTS] = ["export 'e0'", "export 'e
 pub struct Stage<R: Rule> {
     /// The universe.
     pub universe: Universe,
+    pub(crate) completion: Completion,
     /// The images' nodes, which never go.
     pub(crate) images: Vec<NodeId>,
     /// The edges from images to images: from which, and by what name.
@@ -109,7 +110,7 @@ impl<R: Rule + Clone> Stage<R> {
             images.push(image);
             edges.extend(universe.edges(place).map(|(name, _)| (image, name)));
         }
-        Stage { universe, images, edges, start: World { layer, cast: Cast::default() } }
+        Stage { universe, completion, images, edges, start: World { layer, cast: Cast::default() } }
     }
 
     /// The start state.

@@ -90,8 +90,8 @@ pub trait System: Sync {
         action: Action,
     ) -> Came;
 
-    /// Whether every edge is what it was.
-    fn has_edges_of(&self, world: &Self::World, kept: &Self::Kept) -> bool;
+    /// Whether a command that was refused has changed an edge.
+    fn has_left_trace(&self, world: &Self::World, before: &Self::Kept, action: Action) -> bool;
 
     /// What has to hold in every state and does not in this one, in a sentence each.
     fn check(&self, world: &mut Self::World) -> Vec<String>;
@@ -175,8 +175,8 @@ where
         }
     }
 
-    fn has_edges_of(&self, world: &World<R>, kept: &Kept<R>) -> bool {
-        world.layer.graph.has_edges_of(kept.layer.graph())
+    fn has_left_trace(&self, world: &World<R>, before: &Kept<R>, action: Action) -> bool {
+        self.stage.has_left_trace(world, before, action)
     }
 
     fn check(&self, world: &mut World<R>) -> Vec<String> {

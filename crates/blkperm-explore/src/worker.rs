@@ -112,7 +112,7 @@ impl<'a, S: System> Worker<'a, S> {
             }
             let key = system.key(world);
             if came.refused && key == origin {
-                if system.has_edges_of(world, here) {
+                if !system.has_left_trace(world, here, action) {
                     continue;
                 }
                 system.go_back(world, here);

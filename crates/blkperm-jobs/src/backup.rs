@@ -8,7 +8,7 @@
 //! all, and [`end_backup`](BlockLayer::end_backup).
 
 use blkperm_graph::driver::COPY_BEFORE_WRITE;
-use blkperm_graph::{Change, Demand, NewNode, NodeId, Permissions, Role, RootId, Rule};
+use blkperm_graph::{Change, Demand, Graph, NewNode, NodeId, Permissions, Role, RootId, Rule};
 
 use crate::content::Extents;
 use crate::denied::{Abort, Denied, Failure};
@@ -225,10 +225,12 @@ fn require_chunk(max_chunk: u64, cluster_size: u64) -> Result<(), Denied> {
 /// How the backup leaves the graph, completed or cancelled.
 ///
 /// Source: `backup_clean` in `block/backup.c`, QEMU 10.0.
-pub(crate) fn exit_steps<R: Rule>(job: &Job, backup: &Backup) -> Vec<Step<R>> {
+pub(crate) fn exit_steps<R: Rule>(graph: &Graph<R>, job: &Job) -> Vec<Step<R>> {
     let root = job.root;
     let detach = move |change: &mut Change<'_, R>| detach_all(change, root);
     let filter = job.filter.expect("a backup that has not left has its filter");
+    let filtered: Vec<NodeId> =
+        graph.filtered_edge(filter).map(|edge| graph.child_of(edge)).into_iter().collect();
     let drop = move |change: &mut Change<'_, R>| drop_filter(change, filter);
     let close = move |change: &mut Change<'_, R>| {
         let edges: Vec<_> = change.graph().children(filter).collect();
@@ -236,7 +238,7 @@ pub(crate) fn exit_steps<R: Rule>(job: &Job, backup: &Backup) -> Vec<Step<R>> {
     };
     vec![
         Step::new(IfRefused::Abort, Pause::Change, detach),
-        Step::new(IfRefused::Abort, Pause::Change, drop).within(&[backup.source]),
+        Step::new(IfRefused::Abort, Pause::Change, drop).within(&filtered),
         Step::new(IfRefused::Abort, Pause::None, close),
     ]
 }

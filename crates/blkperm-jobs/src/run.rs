@@ -238,7 +238,7 @@ impl<R: Rule> BlockLayer<R> {
     /// Carries out the steps with which a job leaves, while all nodes stay that it is about.
     fn leave(&mut self, job: &Job, steps: &[Step<R>]) -> Result<Exit, Abort> {
         let nodes = job.work.nodes();
-        nodes.into_iter().for_each(|node| self.graph.keep(node));
+        nodes.iter().for_each(|&node| self.graph.keep(node));
         let exit = self.carry_out(steps);
         nodes.into_iter().for_each(|node| self.release(node));
         exit

@@ -21,13 +21,14 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// The nodes that stay until the job has left the graph.
-    pub(crate) fn nodes(&self) -> [NodeId; 2] {
+    /// The nodes that stay until the job has left the graph. A backup's source is not among them: it
+    /// may be the filter of another job, which goes before.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
         match self {
-            Work::Mirror(mirror) => [mirror.source, mirror.target],
-            Work::Commit(commit) => [commit.top, commit.base],
-            Work::Stream(stream) => [stream.device, stream.above_base],
-            Work::Backup(backup) => [backup.source, backup.target],
+            Work::Mirror(mirror) => vec![mirror.source, mirror.target],
+            Work::Commit(commit) => vec![commit.top, commit.base],
+            Work::Stream(stream) => vec![stream.device, stream.above_base],
+            Work::Backup(backup) => vec![backup.target],
         }
     }
 
@@ -47,7 +48,7 @@ impl<R: Rule> BlockLayer<R> {
             }
             Work::Commit(commit) => commit::completing_steps(self, job, commit),
             Work::Stream(stream) => stream::completing_steps(self, job, stream),
-            Work::Backup(backup) => backup::exit_steps(job, backup),
+            Work::Backup(_) => backup::exit_steps(&self.graph, job),
         }
     }
 
@@ -57,7 +58,7 @@ impl<R: Rule> BlockLayer<R> {
             Work::Mirror(mirror) => mirror::exit_steps(self, job, mirror, false),
             Work::Commit(commit) => commit::cancelling_steps(self, job, commit),
             Work::Stream(stream) => stream::cancelling_steps(self, job, stream),
-            Work::Backup(backup) => backup::exit_steps(job, backup),
+            Work::Backup(_) => backup::exit_steps(&self.graph, job),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::obstacle::obstacles;
 use crate::trial::{Fate, Tried, ask, run_alone};
 
 /// How many sets are looked at in the search for one that works.
-const MOST_TRIALS: usize = 400;
+const MOST_TRIALS: usize = 120;
 
 /// How many proposals are enough.
 const MOST_PROPOSALS: usize = 6;
@@ -168,6 +168,10 @@ impl<R: Rule + Clone> Search<'_, R> {
         let mut waiting: VecDeque<Actions> = VecDeque::from([Vec::new()]);
         let mut trials = 0;
         while let Some(set) = waiting.pop_front() {
+            // What works already needs nothing more.
+            if found.iter().any(|other| is_subset(other, &set)) {
+                continue;
+            }
             trials += 1;
             if trials > MOST_TRIALS || found.len() >= MOST_PROPOSALS {
                 break;
@@ -374,7 +378,8 @@ fn release_job(job: &Job, style: Style) -> Action {
         (Status::Concluded, _) => Action::Dismiss(id),
         (Status::Pending, Style::Finish) => Action::Finalize(id),
         (Status::Ready | Status::Running, Style::Finish) if job.is_mirror() => Action::Complete(id),
-        (Status::Running, Style::Finish) => Action::LetFinish(id),
+        // A backup of what is overwritten never ends by itself, and nothing tells it from another one.
+        (Status::Running, Style::Finish) if job.kind() != "backup" => Action::LetFinish(id),
         _ => Action::Cancel(id),
     }
 }

@@ -3,7 +3,7 @@
 //! A sample in each run; as many as are asked for by
 //!
 //! ```text
-//! BLKPERM_RELEASES=1000 cargo test --release -p blkperm-explain --test live -- --ignored --nocapture
+//! BLKPERM_RELEASES=1000 BLKPERM_SEED=7 cargo test --release -p blkperm-explain --test live -- --ignored --nocapture
 //! ```
 
 use blkperm_baseline::Baseline;
@@ -28,6 +28,8 @@ struct Count {
     /// Commands that the block layer refused, with something proposed.
     helped: usize,
     /// Commands that it refused, with nothing to propose that is sure.
+    unsure: usize,
+    /// Commands that it refused, with nothing to propose at all.
     helpless: usize,
     /// Proposals that were carried out.
     proposals: usize,
@@ -87,10 +89,12 @@ fn check(
     let fate = tried.play(&mut monitor.clone());
     let Fate::Refused { denied: Some(_), .. } = fate else { return };
     let proposals: Vec<Proposal> = proposals(&monitor, &doubts, &|fork| tried.play(fork));
+    let is_helpless = proposals.is_empty();
     let sure: Vec<Vec<Action>> =
         proposals.into_iter().filter(|it| it.is_sure).map(|it| it.actions).collect();
     if sure.is_empty() {
-        count.helpless += 1;
+        count.helpless += usize::from(is_helpless);
+        count.unsure += usize::from(!is_helpless);
         return;
     }
     count.helped += 1;
@@ -122,12 +126,13 @@ fn check(
     }
 }
 
-fn hunt(programs: &Programs, wanted: usize) -> Count {
+fn hunt(programs: &Programs, seed: u64, wanted: usize) -> Count {
     let mut count = Count::default();
     for index in 0.. {
-        let plan = Plan { seed: SEED, index, length: LENGTH };
+        let plan = Plan { seed, index, length: LENGTH };
         let mut endpoint = MonitorEndpoint::new(Baseline, Completion::Stepwise);
         let script = generate(plan, &mut endpoint).unwrap();
+        println!("script {index}: {count:?}");
         let mut daemon = Daemon::start(programs).unwrap();
         for (place, line) in script.actions.iter().enumerate() {
             if count.helped >= wanted {
@@ -154,7 +159,7 @@ fn hunt(programs: &Programs, wanted: usize) -> Count {
 #[test]
 fn what_is_proposed_for_random_refused_commands_works_and_nothing_less_does() {
     let Some(programs) = programs() else { return };
-    let count = hunt(&programs, 12);
+    let count = hunt(&programs, SEED, 12);
     assert!(count.proposals >= 12, "{count:?}");
 }
 
@@ -162,6 +167,8 @@ fn what_is_proposed_for_random_refused_commands_works_and_nothing_less_does() {
 #[ignore = "takes minutes: as many commands as BLKPERM_RELEASES says"]
 fn what_is_proposed_for_many_random_refused_commands_works() {
     let Some(programs) = programs() else { return };
-    let wanted = std::env::var("BLKPERM_RELEASES").ok().and_then(|text| text.parse().ok());
-    println!("{:?}", hunt(&programs, wanted.unwrap_or(1_000)));
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seed = number("BLKPERM_SEED").unwrap_or(SEED);
+    let wanted = number("BLKPERM_RELEASES").unwrap_or(1_000);
+    println!("seed {seed}: {:?}", hunt(&programs, seed, wanted as usize));
 }

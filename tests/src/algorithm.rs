@@ -7,6 +7,7 @@
 //! edges and nothing is kept that could be recomputed.
 
 mod incremental;
+mod list;
 mod network;
 mod recursive;
 mod topological;

@@ -1,5 +1,6 @@
 //! A plain graph for QEMU's two algorithms: lists of edges, and a log of what a change did.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use blkperm_graph::{
@@ -7,6 +8,7 @@ use blkperm_graph::{
     State,
 };
 
+use super::list::Transaction;
 use super::{Algorithm, Steps};
 
 /// An algorithm on a [`Network`].
@@ -39,8 +41,6 @@ pub(super) enum Parent {
 pub(super) struct Node {
     pub(super) parents: Vec<usize>,
     pub(super) children: Vec<usize>,
-    /// The number of the walk that came by last.
-    pub(super) seen: u64,
     driver: &'static Driver,
     options: Demand,
     state: State,
@@ -59,7 +59,7 @@ pub(super) struct Edge<H> {
 }
 
 #[derive(Debug)]
-enum Undo<H> {
+pub(super) enum Undo<H> {
     Hold { edge: usize, old: H },
     Row { edge: usize, old: RowId },
     Attached { edge: usize },
@@ -79,23 +79,29 @@ pub struct Network<R: Rule, U> {
     /// Numbers of edges that are gone.
     free: Vec<usize>,
     owners: u32,
-    pub(super) walks: u64,
-    log: Vec<Undo<R::Hold>>,
+    pub(super) transaction: Transaction<Undo<R::Hold>>,
     starts: Vec<Start>,
     algorithm: PhantomData<U>,
 }
 
 impl<R: Rule, U> Network<R, U> {
     /// What the edges into the node hold together, added up anew.
+    ///
+    /// Source: `bdrv_get_cumulative_perm` in `block.c`, QEMU 10.0.
     pub(super) fn sum(&mut self, node: usize) -> R::Hold {
         let Network { rule, nodes, edges, .. } = self;
+        let holds = nodes[node].parents.iter().map(|&edge| edges[edge].hold);
+        if !R::OWNERSHIP {
+            // QEMU's two masks.
+            let demands = holds.map(|hold| rule.demand(hold));
+            let demand = demands.fold(Demand::NONE, Demand::union);
+            return rule.originate(demand, None);
+        }
         if let [only] = nodes[node].parents[..] {
             return edges[only].hold;
         }
         let mut tally = R::Tally::default();
-        for &edge in &nodes[node].parents {
-            rule.add(&mut tally, edges[edge].hold);
-        }
+        holds.for_each(|hold| rule.add(&mut tally, hold));
         rule.sum(&tally)
     }
 
@@ -106,12 +112,12 @@ impl<R: Rule, U> Network<R, U> {
         self.rule.pass(&self.rows, row, sum, !parents.is_empty(), *owner)
     }
 
-    /// Lets the edge hold something else, and logs it.
+    /// Lets the edge hold something else, or the same, and notes what it held.
+    ///
+    /// Source: `bdrv_child_set_perm`.
     pub(super) fn set_hold(&mut self, edge: usize, hold: R::Hold) {
         let old = std::mem::replace(&mut self.edges[edge].hold, hold);
-        if old != hold {
-            self.log.push(Undo::Hold { edge, old });
-        }
+        self.transaction.add(Undo::Hold { edge, old });
     }
 
     /// Whether one of two edges takes what the other unshares.
@@ -131,15 +137,14 @@ impl<R: Rule, U> Network<R, U> {
     }
 
     /// Whether `to` is at or below `from`.
-    fn is_below(&mut self, from: usize, to: usize) -> bool {
-        self.walks += 1;
+    fn is_below(&self, from: usize, to: usize) -> bool {
+        let mut seen = HashSet::new();
         let mut waiting = vec![from];
         while let Some(node) = waiting.pop() {
             if node == to {
                 return true;
             }
-            if self.nodes[node].seen != self.walks {
-                self.nodes[node].seen = self.walks;
+            if seen.insert(node) {
                 let children = self.nodes[node].children.iter();
                 waiting.extend(children.map(|&edge| self.edges[edge].child));
             }
@@ -184,12 +189,12 @@ impl<R: Rule, U> Network<R, U> {
         let row = self.driver_row(parent, role);
         let row = self.rows.keep(row);
         let old = std::mem::replace(&mut self.edges[edge].row, row);
-        self.log.push(Undo::Row { edge, old });
+        self.transaction.add(Undo::Row { edge, old });
         self.starts.push(Start::Node(parent));
     }
 
     fn conclude(&mut self) {
-        for undo in self.log.drain(..) {
+        while let Some(undo) = self.transaction.pop() {
             if let Undo::Detached { edge } = undo {
                 self.free.push(edge);
             }
@@ -198,7 +203,7 @@ impl<R: Rule, U> Network<R, U> {
     }
 
     fn roll_back(&mut self) {
-        while let Some(undo) = self.log.pop() {
+        while let Some(undo) = self.transaction.pop() {
             match undo {
                 Undo::Hold { edge, old } => self.edges[edge].hold = old,
                 Undo::Row { edge, old } => self.edges[edge].row = old,
@@ -247,8 +252,7 @@ impl<R: Rule, U: Update> Algorithm for Network<R, U> {
             roots: Vec::new(),
             free: Vec::new(),
             owners: 0,
-            walks: 0,
-            log: Vec::new(),
+            transaction: Transaction::EMPTY,
             starts: Vec::new(),
             algorithm: PhantomData,
         }
@@ -266,7 +270,7 @@ impl<R: Rule, U: Update> Algorithm for Network<R, U> {
     fn add_new_node(&mut self, new: NewNode<'_>) -> usize {
         let NewNode { driver, state, options, owner, .. } = new;
         let (parents, children) = (Vec::new(), Vec::new());
-        self.nodes.push(Node { parents, children, seen: 0, driver, options, state, owner });
+        self.nodes.push(Node { parents, children, driver, options, state, owner });
         self.nodes.len() - 1
     }
 
@@ -300,7 +304,7 @@ impl<R: Rule, U: Update> Steps<Network<R, U>> for NetworkChange<'_, R, U> {
         let parent_node = parent;
         let parent = Parent::Node(parent);
         let edge = network.insert_edge(Edge { parent, child, hold, backup: None, row, role });
-        network.log.push(Undo::Attached { edge });
+        network.transaction.add(Undo::Attached { edge });
         let sum = network.sum(parent_node);
         network.edges[edge].hold = network.passed(parent_node, edge, sum);
         network.starts.push(Start::Edge(edge));
@@ -313,7 +317,7 @@ impl<R: Rule, U: Update> Steps<Network<R, U>> for NetworkChange<'_, R, U> {
         let (parent, row) = (Parent::Root(root), network.rows.keep(Row::NOTHING));
         let role = Role::empty();
         let edge = network.insert_edge(Edge { parent, child, hold, backup: None, row, role });
-        network.log.push(Undo::Attached { edge });
+        network.transaction.add(Undo::Attached { edge });
         network.starts.push(Start::Edge(edge));
         edge
     }
@@ -331,7 +335,7 @@ impl<R: Rule, U: Update> Steps<Network<R, U>> for NetworkChange<'_, R, U> {
     fn detach(&mut self, edge: usize) {
         let network = &mut *self.network;
         network.unlink(edge);
-        network.log.push(Undo::Detached { edge });
+        network.transaction.add(Undo::Detached { edge });
         network.starts.retain(|&start| start != Start::Edge(edge));
         network.starts.push(Start::Node(network.edges[edge].child));
     }
@@ -346,7 +350,7 @@ impl<R: Rule, U: Update> Steps<Network<R, U>> for NetworkChange<'_, R, U> {
         network.unlink(edge);
         let from = std::mem::replace(&mut network.edges[edge].child, to);
         network.link(edge);
-        network.log.push(Undo::Moved { edge, from });
+        network.transaction.add(Undo::Moved { edge, from });
         network.starts.extend([Start::Node(from), Start::Edge(edge)]);
         network.refresh_row(edge);
         true
@@ -355,7 +359,7 @@ impl<R: Rule, U: Update> Steps<Network<R, U>> for NetworkChange<'_, R, U> {
     fn set_state(&mut self, node: usize, state: State) {
         let network = &mut *self.network;
         let old = std::mem::replace(&mut network.nodes[node].state, state);
-        network.log.push(Undo::State { node, old });
+        network.transaction.add(Undo::State { node, old });
         for place in 0..network.nodes[node].children.len() {
             network.refresh_row(network.nodes[node].children[place]);
         }

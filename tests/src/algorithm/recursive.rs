@@ -2,6 +2,7 @@
 
 use blkperm_graph::Rule;
 
+use super::list::List;
 use super::network::{Network, Start, Update};
 
 /// Down every path from where a change begins, as often as there are paths: what an edge would hold
@@ -28,8 +29,8 @@ impl Update for Recursive {
         let mut suspects = Vec::new();
         for &start in starts {
             match start {
-                Start::Edge(edge) => network.check_edge(edge, &[], &mut suspects),
-                Start::Node(node) => network.check_node(node, &[], &mut suspects),
+                Start::Edge(edge) => network.check_edge(edge, &List::EMPTY, &mut suspects),
+                Start::Node(node) => network.check_node(node, &List::EMPTY, &mut suspects),
             }
         }
         let accepted = !suspects.iter().any(|suspect| network.is_at_fault(suspect));
@@ -46,21 +47,21 @@ impl Update for Recursive {
 
 impl<R: Rule> Network<R, Recursive> {
     /// `above` are the edges by which the check came, which it ignores.
-    fn check_edge(&mut self, edge: usize, above: &[usize], suspects: &mut Vec<Suspect>) {
+    fn check_edge(&mut self, edge: usize, above: &List<usize>, suspects: &mut Vec<Suspect>) {
         // QEMU copies the list for every edge.
-        let mut ignored = above.to_vec();
-        ignored.push(edge);
+        let mut ignored = above.clone();
+        ignored.prepend(edge);
         let child = self.edges[edge].child;
         for place in 0..self.nodes[child].parents.len() {
             let other = self.nodes[child].parents[place];
-            if !ignored.iter().rev().any(|&edge| edge == other) && self.conflict(edge, other) {
+            if !ignored.iter().any(|&edge| edge == other) && self.conflict(edge, other) {
                 suspects.push(Suspect::Pair(edge, other));
             }
         }
         self.check_node(child, &ignored, suspects);
     }
 
-    fn check_node(&mut self, node: usize, above: &[usize], suspects: &mut Vec<Suspect>) {
+    fn check_node(&mut self, node: usize, above: &List<usize>, suspects: &mut Vec<Suspect>) {
         let sum = self.sum(node);
         if self.is_written_in_vain(node, sum) {
             suspects.push(Suspect::Written(node));

@@ -1,14 +1,21 @@
 //! QEMU's algorithm since 6.1: the whole subtree in topological order, all pairs of parents.
 
 use blkperm_graph::Rule;
+use rustc_hash::FxHashSet;
 
+use super::list::List;
 use super::network::{Network, Parent, Start, Update};
 
 /// Every node at or below where a change begins, once, parents first: all pairs of its edges are
-/// compared, and all that it demands of its children is computed anew.
+/// compared, what they demand together is added up anew, and so is all that the node demands of its
+/// children. What every edge held is noted, whether or not it changes.
 ///
-/// Source: `bdrv_list_refresh_perms` in `block.c`, QEMU 6.1 to 10.0. Where QEMU keeps the nodes that
-/// it has seen in a hash table, a number in the node does here.
+/// It is QEMU's step by step, with its hash table of nodes seen, its list of nodes and its transaction,
+/// each element of which is an allocation. Cheaper than there are a driver's formula, which is looked
+/// up in a table here, and the size of a node, of which QEMU's takes kilobytes.
+///
+/// Source: `bdrv_list_refresh_perms`, `bdrv_do_refresh_perms` and `bdrv_node_refresh_perm` in
+/// `block.c`, QEMU 6.1 to 10.0.
 #[derive(Clone, Copy, Debug)]
 pub struct Topological;
 
@@ -16,11 +23,15 @@ impl Update for Topological {
     const NAME: &'static str = "topological";
 
     fn update<R: Rule>(network: &mut Network<R, Topological>, starts: &[Start]) -> bool {
-        for node in network.order(starts) {
-            let sum = network.sum(node);
-            if network.any_pair_conflicts(node) || network.is_written_in_vain(node, sum) {
+        for &node in network.order(starts).iter() {
+            if network.any_pair_conflicts(node) {
                 return false;
             }
+            let sum = network.sum(node);
+            if network.is_written_in_vain(node, sum) {
+                return false;
+            }
+            network.transaction.tell_driver();
             for place in 0..network.nodes[node].children.len() {
                 let edge = network.nodes[node].children[place];
                 let hold = network.passed(node, edge, sum);
@@ -35,34 +46,32 @@ impl<R: Rule> Network<R, Topological> {
     /// The nodes at or below the starts, parents first.
     ///
     /// Source: `bdrv_topological_dfs`.
-    fn order(&mut self, starts: &[Start]) -> Vec<usize> {
-        self.walks += 1;
-        let mut finished = Vec::new();
+    fn order(&self, starts: &[Start]) -> List<usize> {
+        // GLib hashes a pointer by itself, which is as fast.
+        let mut found = FxHashSet::default();
+        let mut order = List::EMPTY;
         for &start in starts {
             match start {
-                Start::Node(node) => self.finish_below(node, &mut finished),
+                Start::Node(node) => self.finish_below(node, &mut found, &mut order),
                 Start::Edge(edge) => {
                     if let Parent::Node(parent) = self.edges[edge].parent {
-                        self.finish_below(parent, &mut finished);
+                        self.finish_below(parent, &mut found, &mut order);
                     }
-                    self.finish_below(self.edges[edge].child, &mut finished);
+                    self.finish_below(self.edges[edge].child, &mut found, &mut order);
                 }
             }
         }
-        finished.reverse();
-        finished
+        order
     }
 
     /// Depth first, without a call for each level: chains are long.
-    fn finish_below(&mut self, start: usize, finished: &mut Vec<usize>) {
-        let walk = self.walks;
+    fn finish_below(&self, start: usize, found: &mut FxHashSet<usize>, order: &mut List<usize>) {
         let mut entered: Vec<(usize, usize)> = Vec::new();
         let mut next = Some(start);
         loop {
             if let Some(node) = next.take()
-                && self.nodes[node].seen != walk
+                && found.insert(node)
             {
-                self.nodes[node].seen = walk;
                 entered.push((node, 0));
             }
             let Some((node, place)) = entered.last_mut() else { return };
@@ -72,7 +81,7 @@ impl<R: Rule> Network<R, Topological> {
                     next = Some(self.edges[edge].child);
                 }
                 None => {
-                    finished.push(*node);
+                    order.prepend(*node);
                     entered.pop();
                 }
             }

@@ -13,6 +13,12 @@ use std::time::Duration;
 
 const SIZES: [usize; 4] = [10, 1_000, 30_000, 1_000_000];
 
+/// The largest size by the algorithm where each benchmark is only tried out once (`--test`), so that
+/// all of them take seconds: the recursive one builds a chain with the cube of its length.
+fn tried_out(algorithm: &str) -> usize {
+    if algorithm == "recursive" { 10 } else { 1_000 }
+}
+
 /// The largest size that the algorithm can be measured at: one update takes at most about a tenth
 /// of a second. A million edges take a while to build, and tell of few things more.
 fn largest(algorithm: &str, shape: Shape, update: Update, owners: usize) -> usize {
@@ -38,7 +44,9 @@ fn measure<A: Algorithm>(
     A::Rule: Default,
 {
     let mut group = criterion.benchmark_group(format!("{}/{}", shape.name(), update.name()));
-    let largest = largest(A::NAME, shape, update, owners);
+    let tries_out = std::env::args().any(|argument| argument == "--test");
+    let bound = if tries_out { tried_out(A::NAME) } else { usize::MAX };
+    let largest = largest(A::NAME, shape, update, owners).min(bound);
     for size in SIZES.into_iter().filter(|&size| size <= largest) {
         group.throughput(Throughput::Elements(size as u64));
         let id = BenchmarkId::new(format!("{}, {rule}", A::NAME), size);

@@ -90,7 +90,10 @@ impl Cost {
     ///
     /// Fails when QEMU or a server of ours cannot be used, or a file cannot be written.
     pub(crate) fn run(self) -> Result<ExitCode, Error> {
-        let programs = if self.without_qemu { None } else { Some(Programs::find()?) };
+        let programs = match self.without_qemu {
+            true => None,
+            false => Some(Programs::find().map_err(Error::NoQemu)?),
+        };
         let shapes = match self.shapes.is_empty() {
             true => Shape::value_variants(),
             false => &self.shapes,

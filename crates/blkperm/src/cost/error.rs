@@ -8,6 +8,9 @@ use std::path::PathBuf;
 /// Why nothing could be measured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// QEMU is not there.
+    #[error("{0}; or leave QEMU out with `--without-qemu`")]
+    NoQemu(blkperm_qemu::Error),
     /// QEMU, or a server of ours, cannot be used.
     #[error(transparent)]
     Qemu(#[from] blkperm_qemu::Error),

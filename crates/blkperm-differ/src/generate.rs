@@ -2,6 +2,7 @@
 
 use blkperm_qmp::play::{Endpoint, EndpointError, Stop};
 use blkperm_qmp::scenario::Action;
+use blkperm_qmp::transcript::Reply;
 
 use crate::dice::Dice;
 use crate::recipe::{self, RECIPES};
@@ -53,12 +54,14 @@ fn play(
     endpoint: &mut dyn Endpoint,
 ) -> Result<bool, EndpointError> {
     let Action::Command(command) = &action else { return Ok(true) };
-    let outcome = endpoint.execute(command).and_then(|_| {
+    let outcome = endpoint.execute(command).and_then(|reply| {
+        if matches!(reply, Reply::Return(_)) {
+            scene.note(command);
+        }
         endpoint.settle()?;
         endpoint.take_events();
         World::of(endpoint)
     });
-    scene.note(command);
     script.actions.push(action);
     match outcome {
         Ok(world) => {

@@ -27,6 +27,8 @@ pub(crate) const RECIPES: &[(u32, Recipe)] = &[
     (12, stranger::blkdebug),
     (8, node::delete),
     (10, reopen::reopen),
+    (5, reopen::snapshot),
+    (3, reopen::change_child),
     (8, export::add),
     (5, export::delete),
     (1, export::start_server),

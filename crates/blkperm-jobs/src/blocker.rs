@@ -25,6 +25,8 @@ pub enum Operation {
     MirrorTarget,
     /// Putting a mirror's target in the node's place.
     Replace,
+    /// Putting an overlay in the node's place.
+    ExternalSnapshot,
     /// Streaming from the node, or into it.
     Stream,
     /// Saving the node's content.

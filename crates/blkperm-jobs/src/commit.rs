@@ -86,7 +86,7 @@ impl<R: Rule> BlockLayer<R> {
             Err(denied) => {
                 if base_was_read_only {
                     // QEMU ignores it when this fails.
-                    let _ = self.set_read_only(base, true);
+                    let _ = self.require_read_only(base, true);
                 }
                 self.undo_start(job)?;
                 Err(Failure::Denied(denied))
@@ -98,7 +98,7 @@ impl<R: Rule> BlockLayer<R> {
     fn attach_commit(&mut self, job: &mut Job, options: &CommitOptions) -> Result<(), Denied> {
         use Permissions as P;
         let &CommitOptions { top, base, .. } = options;
-        self.set_read_only(base, false)?;
+        self.require_read_only(base, false)?;
         let new = NewNode {
             length: self.graph.length(top),
             state: State::READ_ONLY,

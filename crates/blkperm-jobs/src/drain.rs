@@ -33,7 +33,7 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     /// Pauses every job until [`end_drain`](Self::end_drain).
-    pub(crate) fn begin_pause_of_all(&mut self) -> Drained {
+    pub fn begin_pause_of_all(&mut self) -> Drained {
         let all = self.jobs.iter().map(|job| job.root).collect();
         self.begin_pause(all)
     }

@@ -121,7 +121,7 @@ impl<R: Rule> BlockLayer<R> {
         base: NodeId,
     ) -> Result<(), Failure> {
         let base_was_read_only = self.graph.state(base).contains(State::READ_ONLY);
-        self.set_read_only(base, false)?;
+        self.require_read_only(base, false)?;
         let start = Start {
             source: top,
             target: base,
@@ -136,7 +136,7 @@ impl<R: Rule> BlockLayer<R> {
         };
         self.start_mirror_job(job, &start).inspect_err(|_| {
             // QEMU ignores it when this fails.
-            let _ = self.set_read_only(base, base_was_read_only);
+            let _ = self.require_read_only(base, base_was_read_only);
         })
     }
 

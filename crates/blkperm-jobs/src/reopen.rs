@@ -105,6 +105,22 @@ impl Heirs {
 }
 
 impl<R: Rule> BlockLayer<R> {
+    /// Makes a node read-only or read-write, with those that follow it, unless it is so already.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set_read_only`](Self::set_read_only).
+    pub(crate) fn require_read_only(
+        &mut self,
+        node: NodeId,
+        read_only: bool,
+    ) -> Result<(), Denied> {
+        if self.graph.state(node).contains(State::READ_ONLY) == read_only {
+            return Ok(());
+        }
+        self.set_read_only(node, read_only)
+    }
+
     /// Makes a node read-only or read-write, with those that follow it.
     ///
     /// Source: `bdrv_reopen_set_read_only` in `block.c`, QEMU 10.0.
@@ -112,10 +128,7 @@ impl<R: Rule> BlockLayer<R> {
     /// # Errors
     ///
     /// The refusal; the nodes are then as before.
-    pub(crate) fn set_read_only(&mut self, node: NodeId, read_only: bool) -> Result<(), Denied> {
-        if self.graph.state(node).contains(State::READ_ONLY) == read_only {
-            return Ok(());
-        }
+    pub fn set_read_only(&mut self, node: NodeId, read_only: bool) -> Result<(), Denied> {
         let reopened = self.heirs.reopened(&self.graph, node, read_only);
         self.drained(&nodes(&reopened), |layer| {
             layer.require_changeable(&nodes(&reopened))?;

@@ -68,7 +68,7 @@ impl<R: Rule> BlockLayer<R> {
         let was_read_only = self.graph.state(device).contains(State::READ_ONLY);
         if was_read_only {
             self.require_freezable(device, above_base)?;
-            self.set_read_only(device, false)?;
+            self.require_read_only(device, false)?;
         }
         let stream = Stream {
             device,
@@ -79,7 +79,7 @@ impl<R: Rule> BlockLayer<R> {
         };
         self.insert_stream(&options.job, stream).inspect_err(|_| {
             // QEMU ignores it when this fails.
-            let _ = self.set_read_only(device, was_read_only);
+            let _ = self.require_read_only(device, was_read_only);
         })
     }
 

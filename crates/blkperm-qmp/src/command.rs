@@ -8,6 +8,7 @@ pub mod nbd;
 pub mod object;
 mod request;
 mod session;
+pub mod transaction;
 mod unmodelled;
 
 pub use enums::{BlockdevOnError, OnOffAuto};
@@ -79,6 +80,8 @@ commands! {
     "query-version" => QueryVersion,
     /// Ends the negotiation of capabilities.
     "qmp_capabilities" => QmpCapabilities(QmpCapabilities),
+    /// Does several things, or none.
+    "transaction" => Transaction(transaction::Transaction),
     /// Lists the exports.
     "query-block-exports" => QueryBlockExports,
     /// Removes an export.
@@ -89,6 +92,8 @@ commands! {
     "nbd-server-stop" => NbdServerStop,
     /// Starts the NBD server.
     "nbd-server-start" => NbdServerStart(nbd::NbdServerOptionsLegacy),
+    /// Gives a node another child, or takes one away.
+    "x-blockdev-change" => XBlockdevChange(transaction::XBlockdevChange),
     /// Removes a node.
     "blockdev-del" => BlockdevDel(blockdev::BlockdevDel),
     /// Changes options of nodes that are open.
@@ -123,6 +128,8 @@ commands! {
     "blockdev-backup" => BlockdevBackup(job::BlockdevBackup),
     /// Starts to move the contents of a backing chain down.
     "block-commit" => BlockCommit(job::BlockCommit),
+    /// Puts an overlay in a node's place.
+    "blockdev-snapshot" => BlockdevSnapshot(transaction::BlockdevSnapshot),
     /// Lists the block jobs.
     "query-block-jobs" => QueryBlockJobs,
     /// Lists the block devices.

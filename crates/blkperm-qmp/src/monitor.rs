@@ -2,6 +2,7 @@
 
 mod adopt;
 mod answer;
+mod child;
 mod endpoint;
 mod event;
 mod export;
@@ -13,6 +14,7 @@ mod object;
 mod open;
 mod reopen;
 pub mod text;
+mod transaction;
 
 pub use adopt::{FoundExport, FoundNode};
 pub use answer::Failed;
@@ -182,6 +184,9 @@ impl<R: Rule> Monitor<R> {
             Command::BlockdevAdd(options) => self.blockdev_add(options),
             Command::BlockdevDel(arguments) => self.blockdev_del(&arguments.node_name),
             Command::BlockdevReopen(arguments) => self.blockdev_reopen(arguments),
+            Command::BlockdevSnapshot(arguments) => self.blockdev_snapshot(arguments),
+            Command::Transaction(arguments) => self.transaction(arguments),
+            Command::XBlockdevChange(arguments) => self.x_blockdev_change(arguments),
             Command::NbdServerStart(arguments) => self.nbd_server_start(arguments),
             Command::NbdServerStop => self.nbd_server_stop(),
             Command::BlockExportAdd(options) => self.block_export_add(options),

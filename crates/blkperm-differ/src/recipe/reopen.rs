@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::scene::Scene;
+use crate::world::Node;
 
 /// Reopens a node, or two at once, mostly with what it was opened with but for one thing.
 ///
@@ -86,4 +87,34 @@ fn forget_one(scene: &mut Scene, options: &mut Map<String, Value>) {
     if let Some(name) = scene.dice.pick(&names) {
         options.remove(&name);
     }
+}
+
+/// Puts an overlay in a node's place, or does so in a transaction.
+pub(super) fn snapshot(scene: &mut Scene) -> Option<Value> {
+    let is_free = |node: &Node| node.driver == "qcow2" && node.backing().is_none();
+    let data =
+        json!({"node": scene.node(|node| node.driver != "file")?, "overlay": scene.node(is_free)?});
+    if scene.dice.chance(70) {
+        return Some(json!({"execute": "blockdev-snapshot", "arguments": data}));
+    }
+    let mut actions = vec![json!({"type": "blockdev-snapshot", "data": data})];
+    if scene.dice.chance(40) {
+        actions.push(json!({"type": "abort", "data": {}}));
+    }
+    Some(json!({"execute": "transaction", "arguments": {"actions": actions}}))
+}
+
+/// Gives a quorum another child, or takes one away.
+pub(super) fn change_child(scene: &mut Scene) -> Option<Value> {
+    let parent = scene.node(|node| node.driver == "quorum")?;
+    let children = scene.world.node(&parent).map(|node| node.children.clone());
+    let child = scene.dice.pick(&children.unwrap_or_default()).map(|(edge, _)| edge);
+    let mut arguments = json!({"parent": parent});
+    match child.filter(|_| scene.dice.chance(40)) {
+        Some(child) => arguments["child"] = json!(child),
+        None => {
+            arguments["node"] = json!(scene.node(|node| !node.has_parent && !node.has_backend)?);
+        }
+    }
+    Some(json!({"execute": "x-blockdev-change", "arguments": arguments}))
 }

@@ -31,6 +31,8 @@ pub(super) struct NodeDetail {
     ///
     /// Source: `auto_backing_file` of `BlockDriverState`, QEMU 10.0.
     pub(super) auto_backing: String,
+    /// Of a quorum: the number of its next child.
+    pub(super) next_child: usize,
     /// Whether what is discarded there is passed on.
     pub(super) unmaps: bool,
     /// The chain that the node keeps as it is, from its child down: of a `copy-on-read` node with a

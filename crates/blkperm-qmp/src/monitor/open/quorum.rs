@@ -58,6 +58,8 @@ impl<R: Rule> Monitor<R> {
             let child = self.open_further(opening, &name, definition, Role::DATA)?;
             lengths.push(self.layer.graph.length(child));
         }
+        let name = self.layer.graph.name(opening.node).to_owned();
+        self.nodes.get_mut(&name).next_child = lengths.len();
         if lengths.iter().any(|&length| length != lengths[0]) {
             let desc = "Could not refresh total sector count: Input/output error";
             return Err(Failed::generic(desc));

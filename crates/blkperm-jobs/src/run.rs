@@ -197,20 +197,21 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn finalize(&mut self, job: &mut Job) -> Result<(), Abort> {
         let steps = self.completing_steps(job);
         let relinked = self.relinked(job);
-        match self.leave(job, &steps)? {
+        let error = match self.leave(job, &steps)? {
+            // QEMU's quirk: the graph is changed before it turns out that the image cannot be.
+            Exit::Done if !job.work.can_tell(&self.graph, &relinked) => JobError::NotSupported,
             Exit::Done => {
                 self.relinked.extend(relinked);
                 self.conclude(job);
-                Ok(())
+                return Ok(());
             }
-            Exit::Failed => {
-                job.error = Some(JobError::NotPermitted);
-                self.set_status(job, Status::Aborting);
-                self.conclude(job);
-                Ok(())
-            }
-            Exit::Refused(error) => self.fail(job, error),
-        }
+            Exit::Failed => JobError::NotPermitted,
+            Exit::Refused(error) => return self.fail(job, error),
+        };
+        job.error = Some(error);
+        self.set_status(job, Status::Aborting);
+        self.conclude(job);
+        Ok(())
     }
 
     /// Ends the job without effect.

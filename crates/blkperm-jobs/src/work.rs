@@ -1,6 +1,7 @@
 //! What a job does, by its type.
 
-use blkperm_graph::{NodeId, Rule};
+use blkperm_graph::driver::{QCOW2, QED};
+use blkperm_graph::{Graph, NodeId, Rule};
 
 use crate::backup::Backup;
 use crate::commit::Commit;
@@ -30,6 +31,14 @@ impl Work {
             Work::Stream(stream) => vec![stream.device, stream.above_base],
             Work::Backup(backup) => vec![backup.target],
         }
+    }
+
+    /// Whether the images can be told what their backing files are.
+    ///
+    /// Source: `bdrv_change_backing_file` in `block.c`, QEMU 10.0.
+    pub(crate) fn can_tell<R: Rule>(&self, graph: &Graph<R>, relinked: &[Relinked]) -> bool {
+        let can_tell = |it: &Relinked| [&QCOW2, &QED].contains(&graph.driver(it.overlay));
+        !matches!(self, Work::Stream(_)) || relinked.iter().all(can_tell)
     }
 
     /// Whether the job only waits for what others do, and so does not go on by itself.

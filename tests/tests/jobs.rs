@@ -314,3 +314,13 @@ fn the_random_sequences_start_jobs_of_every_kind() {
     }
     assert!(started.iter().all(|&count| count > 20), "{started:?}");
 }
+
+/// A backup into its own chain, which the rule excuses by the filter, under another one whose claims
+/// went through that filter: what the filter holds has to go with it.
+#[test]
+fn a_filter_goes_with_all_that_it_holds() {
+    for completion in [Completion::Atomic, Completion::Stepwise] {
+        let events = [Event::Backup(115, 41), Event::Backup(122, 43)];
+        assert_eq!(laws::<Ownership>(completion, &events), Ok(()), "{completion:?}");
+    }
+}

@@ -232,14 +232,9 @@ pub(crate) fn exit_steps<R: Rule>(graph: &Graph<R>, job: &Job) -> Vec<Step<R>> {
     let filtered: Vec<NodeId> =
         graph.filtered_edge(filter).map(|edge| graph.child_of(edge)).into_iter().collect();
     let drop = move |change: &mut Change<'_, R>| drop_filter(change, filter);
-    let close = move |change: &mut Change<'_, R>| {
-        let edges: Vec<_> = change.graph().children(filter).collect();
-        edges.into_iter().try_for_each(|edge| change.detach(edge))
-    };
     vec![
         Step::new(IfRefused::Abort, Pause::Change, detach),
         Step::new(IfRefused::Abort, Pause::Change, drop).within(&filtered),
-        Step::new(IfRefused::Abort, Pause::None, close),
     ]
 }
 

@@ -145,10 +145,13 @@ impl<R: Rule> Stage<R> {
 
     /// Why something was refused, in terms of who stands where.
     pub(crate) fn cause(&self, before: &World<R>, action: Action, denied: &Denied) -> String {
-        let Denied::Refused(Refusal::Permissions(faults)) = denied else {
-            return denied.to_string();
+        let refusal = match denied {
+            Denied::Refused(refusal) | Denied::FilterNotInserted(refusal) => refusal,
+            Denied::FilterNotCreated(why) => return self.cause(before, action, why),
+            _ => return denied.to_string(),
         };
-        let Fault::Conflict(conflict) = &faults[0] else { return denied.to_string() };
+        let Refusal::Permissions(faults) = refusal else { return refusal.to_string() };
+        let Fault::Conflict(conflict) = &faults[0] else { return refusal.to_string() };
         let permissions: Vec<&str> = conflict.permissions.iter().map(|p| p.qmp_name()).collect();
         let party = |party: &Party| self.party(before, action, party);
         let (taker, unsharer) = (party(&conflict.requirer), party(&conflict.unsharer));

@@ -195,6 +195,7 @@ pub enum UniverseError {
 const PRESETS: &[(&str, &str)] = &[
     ("chain", include_str!("universe/chain.json")),
     ("pair", include_str!("universe/pair.json")),
+    ("copies", include_str!("universe/copies.json")),
     ("fork", include_str!("universe/fork.json")),
     ("two-jobs", include_str!("universe/two-jobs.json")),
     ("large", include_str!("universe/large.json")),

@@ -53,7 +53,7 @@ Exit status:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explore {
-    /// A universe: chain, pair, fork, two-jobs, large, or a file
+    /// A universe: chain, pair, copies, fork, two-jobs, large, or a file
     #[arg(required = true, value_name = "UNIVERSE")]
     universes: Vec<PathBuf>,
     /// The rule

@@ -18,7 +18,7 @@ fn what_ownership_refuses_goes_wrong_under_qemus_rule() {
         let of = |outcome| report.findings.iter().filter(move |f| f.class.outcome == outcome);
         assert!(of(Outcome::Averted).count() > 0);
         for finding in of(Outcome::FalseRefusal) {
-            assert!(finding.class.cause.contains("taken by a job"), "{}", finding.class);
+            assert!(finding.class.cause.contains("taken by a job through"), "{}", finding.class);
         }
         let wrong = [Outcome::Abort, Outcome::Stuck, Outcome::Broken, Outcome::FalseAccept];
         assert!(wrong.into_iter().all(|outcome| of(outcome).count() == 0), "{report:#?}");

@@ -12,7 +12,7 @@ pub(crate) use measure::{LINE_HEIGHT, NOTE_SIZE, label_lines, lines, tag, text_w
 
 use dagre::graph::{Graph, GraphOptions};
 use dagre::layout::types::LabelPos;
-use dagre::{EdgeLabel, LayoutOptions, NodeLabel, Ranker};
+use dagre::{EdgeLabel, LayoutOptions, NodeLabel, RankDir, Ranker};
 
 use crate::picture::Picture;
 use pieces::Piece;
@@ -103,6 +103,9 @@ pub(crate) fn layout(picture: &Picture) -> Layout {
 fn place(picture: &Picture, piece: &mut Piece) -> (f64, f64) {
     let options = GraphOptions { directed: true, multigraph: true, compound: false };
     let mut graph: Graph<NodeLabel, EdgeLabel> = Graph::with_options(options);
+    // Ranks are found from the ends of edges on, and the fewer ends, the sooner: the long chain has
+    // one top, and a file for each image.
+    let upwards = piece.tops() < piece.bottoms();
     for (place, stand) in piece.stands.iter().enumerate() {
         let (width, height) = measure::vertex(picture, stand.vertex, stand.is_again);
         let label = NodeLabel { width, height, ..NodeLabel::default() };
@@ -112,7 +115,8 @@ fn place(picture: &Picture, piece: &mut Piece) -> (f64, f64) {
         let (width, height) = measure::label(&picture.arrows[tie.arrow]);
         let label = EdgeLabel { width, height, labelpos: LabelPos::Center, ..EdgeLabel::default() };
         let (parent, child) = (tie.parent.to_string(), tie.child.to_string());
-        graph.set_edge(&parent, &child, Some(label), Some(&tie.arrow.to_string()));
+        let (from, to) = if upwards { (&child, &parent) } else { (&parent, &child) };
+        graph.set_edge(from, to, Some(label), Some(&tie.arrow.to_string()));
     }
     dagre::layout(
         &mut graph,
@@ -120,10 +124,11 @@ fn place(picture: &Picture, piece: &mut Piece) -> (f64, f64) {
             nodesep: NODE_GAP,
             edgesep: EDGE_GAP,
             ranksep: RANK_GAP,
+            rankdir: if upwards { RankDir::BT } else { RankDir::TB },
             // The network simplex takes seconds where there are hundreds of parents.
             ranker: Ranker::TightTree,
             ..LayoutOptions::default()
         }),
     );
-    piece.read(&graph)
+    piece.read(&graph, upwards)
 }

@@ -81,7 +81,17 @@ pub struct Fragment {
 }
 
 /// The picture as a part of something.
+///
+/// Of one that is [too large](Picture::is_too_large) it says only that.
 pub fn fragment(picture: &Picture) -> Fragment {
+    if picture.is_too_large() {
+        let boxes = picture.vertices.len();
+        let content = format!(
+            "<g class=\"drawing\"><text x=\"160\" y=\"24\">{boxes} boxes: too many for a picture\
+             </text></g>\n"
+        );
+        return Fragment { content, width: 320.0, height: 40.0 };
+    }
     let placed: Layout = layout(picture);
     let mut content = String::new();
     let _ =

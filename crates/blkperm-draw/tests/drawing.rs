@@ -442,3 +442,12 @@ fn the_same_picture_is_drawn_the_same_way() {
         assert_eq!(svg::document(&picture, name), svg::document(&picture.clone(), name));
     }
 }
+
+#[test]
+fn what_nobody_could_read_is_not_laid_out() {
+    let picture = fan(5_000);
+    assert!(picture.is_too_large() && !fan(1_000).is_too_large());
+    let fragment = svg::fragment(&picture);
+    assert!(fragment.content.contains("too many for a picture"));
+    assert!(dot::document(&picture, "fan").lines().count() > 10_000, "DOT has no limit");
+}

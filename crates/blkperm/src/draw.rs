@@ -126,6 +126,9 @@ impl Draw {
             let no_such = |name| DrawError::NoSuchNode { name, names: picture.node_names() };
             picture = part.map_err(no_such).map_err(Error::from)?;
         }
+        if format == Format::Svg && picture.is_too_large() {
+            return Err(Error::from(DrawError::TooLarge(picture.vertices.len())).into());
+        }
         self.write(&match format {
             Format::Svg => svg::document(&picture, &title),
             Format::Dot => dot::document(&picture, &title),

@@ -137,3 +137,9 @@ fn what_a_qemu_answered_is_drawn_as_the_scenario_that_it_comes_from() {
     let under_ownership = drawn(&[&files[..], &["--rule", "ownership"]].concat());
     assert!(under_ownership.contains("conflict: consistent-read"), "{under_ownership}");
 }
+
+#[test]
+fn the_picture_in_the_readme_is_the_one_that_is_drawn() {
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/abort.svg");
+    assert_eq!(fs::read_to_string(kept).unwrap(), drawn(&[SCENARIO]));
+}

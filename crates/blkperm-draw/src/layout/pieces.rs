@@ -47,8 +47,29 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// Takes over what was laid out; says how wide and how high it is.
-    pub(super) fn read(&mut self, graph: &Graph<NodeLabel, EdgeLabel>) -> (f64, f64) {
+    /// How many boxes have nothing above them.
+    pub(super) fn tops(&self) -> usize {
+        self.without(|tie| tie.child)
+    }
+
+    /// How many boxes have nothing below them.
+    pub(super) fn bottoms(&self) -> usize {
+        self.without(|tie| tie.parent)
+    }
+
+    fn without(&self, end: fn(&Tie) -> usize) -> usize {
+        let mut without = vec![true; self.stands.len()];
+        self.ties.iter().for_each(|tie| without[end(tie)] = false);
+        without.into_iter().filter(|one| *one).count()
+    }
+
+    /// Takes over what was laid out, `upwards` where edges were given from child to parent; says how
+    /// wide and how high it is.
+    pub(super) fn read(
+        &mut self,
+        graph: &Graph<NodeLabel, EdgeLabel>,
+        upwards: bool,
+    ) -> (f64, f64) {
         self.areas = (0..self.stands.len())
             .filter_map(|place| {
                 let label = graph.node(&place.to_string())?;
@@ -60,13 +81,18 @@ impl Piece {
         for tie in &self.ties {
             let name = tie.arrow.to_string();
             let (parent, child) = (tie.parent.to_string(), tie.child.to_string());
-            let edge = graph.edge(&parent, &child, Some(&name)).expect("every line is placed");
+            let (from, to) = if upwards { (&child, &parent) } else { (&parent, &child) };
+            let edge = graph.edge(from, to, Some(&name)).expect("every line is placed");
             let centre = Point { x: edge.x.unwrap_or_default(), y: edge.y.unwrap_or_default() };
             let label = Area { centre, width: edge.width, height: edge.height };
             // The first and the last are where dagre ends the line.
             let inner = edge.points.len().saturating_sub(1);
             let points = edge.points.get(1..inner).unwrap_or_default();
-            let points = points.iter().map(|point| Point { x: point.x, y: point.y }).collect();
+            let mut points: Vec<Point> =
+                points.iter().map(|point| Point { x: point.x, y: point.y }).collect();
+            if upwards {
+                points.reverse();
+            }
             let again = self.stands[tie.parent].is_again.then(|| self.areas[tie.parent]);
             self.routes.push(Route { points, label, again });
         }

@@ -9,6 +9,13 @@ impl Picture {
         nodes.map(|vertex| vertex.name.clone()).collect()
     }
 
+    /// Whether a layout would take minutes, and nobody could read it.
+    pub fn is_too_large(&self) -> bool {
+        const MOST_VERTICES: usize = 3_000;
+        const MOST_ARROWS: usize = 4_000;
+        self.vertices.len() > MOST_VERTICES || self.arrows.len() > MOST_ARROWS
+    }
+
     /// Only what is above and below the nodes of these names.
     ///
     /// # Errors

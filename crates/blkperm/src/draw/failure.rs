@@ -35,6 +35,9 @@ pub(crate) enum DrawError {
         /// The names that there are.
         names: Vec<String>,
     },
+    /// The graph is too large for a layout.
+    #[error("{0} boxes with their edges are too many for a picture")]
+    TooLarge(usize),
     /// The file's name does not tell a format.
     #[error("'{}' does not end in .svg, .dot or .gv", .0.display())]
     UnknownFormat(PathBuf),
@@ -55,6 +58,10 @@ impl DrawError {
                 let shown: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
                 Some(format!("there are {}{more}", shown.join(", ")))
             }
+            DrawError::TooLarge(_) => Some(
+                "`--node NAME` draws what is above and below a node, `--format dot` has no limit"
+                    .to_owned(),
+            ),
             DrawError::UnknownFormat(_) => Some("say `--format svg` or `--format dot`".to_owned()),
             DrawError::NoScenario(_) => {
                 Some("what a QEMU answers is its graph at one moment".to_owned())

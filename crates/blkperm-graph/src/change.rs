@@ -64,8 +64,9 @@ impl<'g, R: Rule> Change<'g, R> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Cycle`], and [`Refusal::InactiveChild`] where an active node would get an
-    /// inactive child.
+    /// [`Refusal::Cycle`], [`Refusal::InactiveChild`] where an active node would get an inactive
+    /// child, and [`Refusal::InactiveNode`] where more than consistent reads are taken on an
+    /// inactive one.
     pub fn attach(
         &mut self,
         parent: NodeId,
@@ -92,6 +93,8 @@ impl<'g, R: Rule> Change<'g, R> {
     ) -> Result<EdgeId, Refusal> {
         self.require_active_child(parent, child, name)?;
         self.require_order(parent, child, name)?;
+        let attached = self.graph.parents(parent).next().is_some();
+        self.require_available(child, row.evaluate(self.graph.demand_on(parent), attached))?;
         let row = self.graph.rows.keep(row);
         let edge = self.graph.insert_edge(parent.into(), child, name, role, row);
         self.graph.edge_mut(edge).hold = self.graph.hold_by_row(edge);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::enums::qapi_enum;
+use super::nbd::SocketAddressFlat;
 
 qapi_enum! {
     /// The kinds of exports.
@@ -52,8 +53,63 @@ pub struct BlockExportBase {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExportOptions {
+    /// A file of the host.
+    Fuse(BlockExportOptionsFuse),
     /// Served by the NBD server.
     Nbd(BlockExportOptionsNbd),
+    /// A device of the host.
+    VduseBlk(BlockExportOptionsVduseBlk),
+    /// For another process with a virtual machine.
+    VhostUserBlk(BlockExportOptionsVhostUserBlk),
+}
+
+/// Options of an export as a file of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockExportOptionsFuse {
+    /// The file in whose place it appears.
+    pub mountpoint: String,
+    /// Whether writing behind the end makes it longer.
+    pub growable: Option<bool>,
+    /// Whether other users may use it.
+    pub allow_other: Option<FuseExportAllowOther>,
+}
+
+qapi_enum! {
+    /// Whether other users may use an export.
+    pub enum FuseExportAllowOther {
+        Off = "off",
+        On = "on",
+        Auto = "auto",
+    }
+}
+
+/// Options of an export for another process with a virtual machine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockExportOptionsVhostUserBlk {
+    /// Where to listen.
+    pub addr: SocketAddressFlat,
+    /// The size of a block, in bytes.
+    pub logical_block_size: Option<u64>,
+    /// How many queues there are.
+    pub num_queues: Option<u16>,
+}
+
+/// Options of an export as a device of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockExportOptionsVduseBlk {
+    /// The name of the device.
+    pub name: String,
+    /// How many queues there are.
+    pub num_queues: Option<u16>,
+    /// How many requests a queue holds.
+    pub queue_size: Option<u16>,
+    /// The size of a block, in bytes.
+    pub logical_block_size: Option<u64>,
+    /// The serial number.
+    pub serial: Option<String>,
 }
 
 /// Options of an NBD export.

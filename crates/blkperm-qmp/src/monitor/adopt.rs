@@ -64,7 +64,8 @@ impl<R: Rule> Monitor<R> {
         }
         let nbd_server_runs = exports.iter().any(|export| export.kind == "nbd");
         let exports = exports.into_iter().map(|found| Export {
-            nbd_name: if found.kind == "nbd" { found.node_name } else { found.id.clone() },
+            nbd_name: (found.kind == "nbd").then_some(found.node_name),
+            kind: found.kind,
             id: found.id,
             backend: found.backend,
         });

@@ -5,8 +5,12 @@ use blkperm_jobs::is_wellformed;
 use serde_json::{Value, json};
 
 use super::{Failed, Monitor, done};
-use crate::command::export::{BlockExportOptions, BlockExportOptionsNbd, ExportOptions};
-use crate::command::nbd::NbdServerOptionsLegacy;
+use crate::command::export::{
+    BlockExportOptions, BlockExportOptionsFuse, BlockExportOptionsNbd, BlockExportOptionsVduseBlk,
+    BlockExportOptionsVhostUserBlk, ExportOptions,
+};
+use crate::command::nbd::{FlatAddress, NbdServerOptionsLegacy};
+use crate::image::ImageError;
 use crate::transcript::Event;
 
 /// The longest name and description of an NBD export.
@@ -24,8 +28,10 @@ pub(super) struct Exports {
 #[derive(Clone, Debug)]
 pub(super) struct Export {
     pub(super) id: String,
-    /// The name under which NBD clients find it.
-    pub(super) nbd_name: String,
+    /// What QEMU calls its type.
+    pub(super) kind: String,
+    /// The name under which NBD clients find it, if it is for them.
+    pub(super) nbd_name: Option<String>,
     pub(super) backend: RootId,
 }
 
@@ -83,23 +89,80 @@ impl<R: Rule> Monitor<R> {
         if writable && self.layer.graph.state(node).contains(State::READ_ONLY) {
             return Err(Failed::generic("Cannot export read-only node as writable"));
         }
-        if let Some(iothread) = &base.iothread {
+        if let Some(iothread) = &base.iothread
+            && !self.objects.has_iothread(iothread)
+        {
             return Err(Failed::generic(format!("iothread \"{iothread}\" not found")));
         }
-        let ExportOptions::Nbd(nbd) = &options.options;
+        let is_nbd = matches!(options.options, ExportOptions::Nbd(_));
+        let allows_inactive = base.allow_inactive.unwrap_or(false);
+        if allows_inactive && !is_nbd {
+            return Err(Failed::generic("Export type does not support inactive exports"));
+        }
+        if !allows_inactive {
+            self.activate(node)?;
+        }
         let mut take = Permissions::CONSISTENT_READ;
         take.set(Permissions::WRITE, writable);
+        if let ExportOptions::Fuse(fuse) = &options.options {
+            take.set(Permissions::RESIZE, writable && fuse.growable == Some(true));
+        }
+        // What it needs waits until the node is active.
+        let inactive = self.layer.graph.state(node).contains(State::INACTIVE);
+        let take = if inactive { Permissions::empty() } else { take };
         let backend = self.attach_export(node, &base.id, take)?;
-        match self.start_nbd_export(nbd, &base.node_name, backend, take) {
+        let started = match &options.options {
+            ExportOptions::Nbd(nbd) => {
+                self.start_nbd_export(nbd, &base.node_name, backend, take).map(Some)
+            }
+            ExportOptions::Fuse(fuse) => self.check_fuse(fuse).map(|()| None),
+            ExportOptions::VhostUserBlk(options) => check_vhost_user_blk(options).map(|()| None),
+            ExportOptions::VduseBlk(options) => check_vduse_blk(options).map(|()| None),
+        };
+        match started {
             Ok(nbd_name) => {
-                let export = Export { id: base.id.clone(), nbd_name, backend };
-                self.exports.exports.push(export);
+                let (id, kind) = (base.id.clone(), base.kind.to_string());
+                self.exports.exports.push(Export { id, kind, nbd_name, backend });
                 done()
             }
             Err(failed) => {
                 self.layer.remove_backend(backend);
                 Err(failed)
             }
+        }
+    }
+
+    /// Makes a node active, those below it first.
+    ///
+    /// Source: `bdrv_activate` in `block.c`, QEMU 10.0.
+    fn activate(&mut self, node: NodeId) -> Result<(), Failed> {
+        let graph = &self.layer.graph;
+        if !graph.state(node).contains(State::INACTIVE) {
+            return Ok(());
+        }
+        let children: Vec<NodeId> = graph.children(node).map(|edge| graph.child_of(edge)).collect();
+        for child in children {
+            self.activate(child)?;
+        }
+        let state = self.layer.graph.state(node).difference(State::INACTIVE);
+        self.layer.graph.transact(|change| {
+            change.set_state(node, state);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Source: `fuse_export_create` in `block/export/fuse.c`, QEMU 10.0.
+    fn check_fuse(&self, options: &BlockExportOptionsFuse) -> Result<(), Failed> {
+        let mountpoint = &options.mountpoint;
+        match self.images.probe(mountpoint) {
+            Err(ImageError::IsADirectory) => {
+                Err(Failed::generic(format!("'{mountpoint}' is not a regular file")))
+            }
+            Err(error @ ImageError::NotFound) => {
+                Err(Failed::generic(format!("Failed to stat '{mountpoint}': {error}")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -145,9 +208,12 @@ impl<R: Rule> Monitor<R> {
         {
             return Err(Failed::generic(format!("description '{description}' too long")));
         }
-        if self.exports.exports.iter().any(|export| export.nbd_name == name) {
+        if self.exports.exports.iter().any(|export| export.nbd_name.as_deref() == Some(name)) {
             let desc = format!("NBD server already has export named '{name}'");
             return Err(Failed::generic(desc));
+        }
+        if take.is_empty() {
+            return Ok(name.to_owned());
         }
         let graph = &mut self.layer.graph;
         let edge = graph.child_edge(backend, "root").expect("the export has its edge");
@@ -186,10 +252,51 @@ impl<R: Rule> Monitor<R> {
             json!({
                 "node-name": graph.name(graph.child_of(edge)),
                 "shutting-down": false,
-                "type": "nbd",
+                "type": export.kind,
                 "id": export.id,
             })
         };
         self.exports.exports.iter().rev().map(member).collect()
     }
+}
+
+/// Source: `vu_blk_exp_create` in `block/export/vhost-user-blk-server.c`, QEMU 10.0.
+fn check_vhost_user_blk(options: &BlockExportOptionsVhostUserBlk) -> Result<(), Failed> {
+    check_block_size(options.logical_block_size)?;
+    check_queues(options.num_queues)?;
+    match options.addr.address {
+        FlatAddress::Unix(_) | FlatAddress::Fd(_) => Ok(()),
+        FlatAddress::Inet(_) | FlatAddress::Vsock(_) => {
+            let desc = "Only socket address types 'unix' and 'fd' are supported";
+            Err(Failed::generic(desc))
+        }
+    }
+}
+
+/// Source: `vduse_blk_exp_create` in `block/export/vduse-blk.c`, QEMU 10.0.
+fn check_vduse_blk(options: &BlockExportOptionsVduseBlk) -> Result<(), Failed> {
+    const LARGEST_QUEUE: u16 = 1024;
+    check_queues(options.num_queues)?;
+    let size = options.queue_size.unwrap_or(256);
+    if size <= 2 || !size.is_power_of_two() || size > LARGEST_QUEUE {
+        return Err(Failed::generic("queue-size is invalid"));
+    }
+    check_block_size(options.logical_block_size)
+}
+
+fn check_queues(queues: Option<u16>) -> Result<(), Failed> {
+    if queues == Some(0) {
+        return Err(Failed::generic("num-queues must be greater than 0"));
+    }
+    Ok(())
+}
+
+/// Source: `check_block_size` in `util/block-helpers.c`, QEMU 10.0.
+fn check_block_size(size: Option<u64>) -> Result<(), Failed> {
+    let size = size.unwrap_or(512);
+    if !(512..=2 << 20).contains(&size) || !size.is_power_of_two() {
+        let desc = "parameter logical-block-size must be a power of 2 between 512 and 2097152";
+        return Err(Failed::generic(desc));
+    }
+    Ok(())
 }

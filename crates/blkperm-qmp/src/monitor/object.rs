@@ -22,8 +22,7 @@ pub(super) struct Objects(Vec<(String, Object)>);
 enum Object {
     Secret(Vec<u8>),
     ThrottleGroup,
-    /// Something to which no node refers.
-    Other,
+    Iothread,
 }
 
 impl Objects {
@@ -33,6 +32,10 @@ impl Objects {
 
     pub(super) fn has_throttle_group(&self, id: &str) -> bool {
         self.get(id) == Some(&Object::ThrottleGroup)
+    }
+
+    pub(super) fn has_iothread(&self, id: &str) -> bool {
+        self.get(id) == Some(&Object::Iothread)
     }
 
     /// The passphrase of that name.
@@ -122,7 +125,7 @@ impl<R: Rule> Monitor<R> {
                 if thread.thread_pool_min.unwrap_or(0) > most {
                     return Err(Failed::generic("bad thread-pool-min/thread-pool-max values"));
                 }
-                Ok(Object::Other)
+                Ok(Object::Iothread)
             }
         }
     }

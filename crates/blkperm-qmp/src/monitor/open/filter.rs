@@ -17,10 +17,30 @@ const FILTERED: Role = Role::FILTERED.union(Role::PRIMARY);
 
 const SECTOR: u64 = 512;
 
-/// The greatest sector size of a log.
+/// What the sector size of a log must be less than.
 ///
 /// Source: `blk_log_writes_sector_size_valid` in `block/blklogwrites.c`, QEMU 10.0.
-const MAX_LOG_SECTOR: u64 = 1 << 23;
+const MAX_LOG_SECTOR: u64 = 1 << 24;
+
+/// The sector size of a log.
+fn check_log(options: &BlockdevOptionsBlklogwrites) -> Result<u64, Failed> {
+    let sector = options.log_sector_size.map(u64::from);
+    if options.log_append == Some(true) {
+        // Nobody has ever written a log.
+        return Err(Failed::generic(match sector {
+            Some(_) => "log-append and log-sector-size are mutually exclusive",
+            None => "Invalid log superblock magic",
+        }));
+    }
+    let sector = sector.unwrap_or(SECTOR);
+    if !sector.is_power_of_two() || sector >= MAX_LOG_SECTOR {
+        return Err(Failed::generic(format!("Invalid log sector size {sector}")));
+    }
+    if options.log_super_update_interval == Some(0) {
+        return Err(Failed::generic("Invalid log superblock update interval 0"));
+    }
+    Ok(sector)
+}
 
 impl<R: Rule> Monitor<R> {
     fn length(&self, node: NodeId) -> u64 {
@@ -67,21 +87,7 @@ impl<R: Rule> Monitor<R> {
     ) -> Result<u64, Failed> {
         let file = self.attach_file(opening, FILTERED)?;
         self.open_further(opening, "log", &options.log, Role::METADATA)?;
-        let sector = options.log_sector_size.map(u64::from);
-        if options.log_append == Some(true) {
-            // Nobody has ever written a log.
-            return Err(Failed::generic(match sector {
-                Some(_) => "log-append and log-sector-size are mutually exclusive",
-                None => "Invalid log superblock magic",
-            }));
-        }
-        let sector = sector.unwrap_or(SECTOR);
-        if !sector.is_power_of_two() || sector >= MAX_LOG_SECTOR {
-            return Err(Failed::generic(format!("Invalid log sector size {sector}")));
-        }
-        if options.log_super_update_interval == Some(0) {
-            return Err(Failed::generic("Invalid log superblock update interval 0"));
-        }
+        let sector = check_log(options).inspect_err(|_| self.layer.drain_all())?;
         self.align(opening.node, self.length(file), sector);
         Ok(self.length(file))
     }

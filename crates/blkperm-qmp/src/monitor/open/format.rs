@@ -125,10 +125,19 @@ impl<R: Rule> Monitor<R> {
         let named = header.as_ref().and_then(|header| header.data_file.clone());
         // Without data the file has but metadata, which shows only once somebody uses the node.
         self.attach_file(opening, if named.is_some() { METADATA } else { Role::IMAGE })?;
-        let Some(header) = header else {
-            self.layer.drain_all();
-            return Err(self.not_in_format(file, ImageFormat::Qcow2));
+        let opened = match header {
+            Some(header) => self.open_data_file(opening, options, named).map(|()| header),
+            None => Err(self.not_in_format(file, ImageFormat::Qcow2)),
         };
+        Ok(opened.inspect_err(|_| self.layer.drain_all())?.virtual_size)
+    }
+
+    fn open_data_file(
+        &mut self,
+        opening: Opening,
+        options: &BlockdevOptionsQcow2,
+        named: Option<String>,
+    ) -> Result<(), Failed> {
         let definition = match (&options.data_file, &named) {
             (Some(given), _) => Some(given.clone()),
             (None, Some(named)) => file_definition(named).filter(|_| !named.is_empty()),
@@ -143,7 +152,7 @@ impl<R: Rule> Monitor<R> {
                 let desc = "'data-file' can only be set for images with an external data file";
                 Err(Failed::generic(desc))
             }
-            _ => Ok(header.virtual_size),
+            _ => Ok(()),
         }
     }
 
@@ -154,6 +163,7 @@ impl<R: Rule> Monitor<R> {
         let extents = header.as_ref().map_or(&[][..], |header| &header.extents);
         self.attach_file(opening, if extents.is_empty() { Role::IMAGE } else { METADATA })?;
         let Some(header) = &header else {
+            self.layer.drain_all();
             return Err(self.not_in_format(file, ImageFormat::Vmdk));
         };
         for (number, extent) in header.extents.iter().enumerate() {

@@ -76,6 +76,9 @@ pub(crate) struct Differ {
     /// Write each minimal script into this directory, as a scenario
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Write the counts of each command into FILE, as Markdown
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
 }
 
 impl Differ {
@@ -98,7 +101,9 @@ impl Differ {
         let mut report = Report::new(&plan, tested, self.keep);
         let reference = || Ok(Combination::QEMU.endpoint());
         hunt(&plan, &contest, &reference, &mut |progress: Progress| report.note(progress));
-        Ok(report.finish()?)
+        let Some(file) = self.write else { return Ok(report.finish(None)?) };
+        let qemu = Daemon::start(&programs)?;
+        Ok(report.finish(Some((file, qemu.version())))?)
     }
 
     fn plan(&self) -> Result<Hunt, Error> {

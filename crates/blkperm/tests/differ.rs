@@ -85,10 +85,14 @@ fn one_script_of_a_run_can_be_played_again() {
 fn other_rules_are_compared_up_to_the_first_job() {
     let Some(path) = stand_in("baseline", "stepwise") else { return };
     for rule in ["groups", "ownership"] {
-        let arguments = ["--scripts", "10", "--rule", rule, "--completion", "atomic"];
+        let page = path.path().join("counts.md").display().to_string();
+        let arguments =
+            ["--scripts", "10", "--rule", rule, "--completion", "atomic", "--write", &page];
         let (status, stdout, stderr) = differ(path.path(), &arguments);
         assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");
         assert!(stdout.ends_with(": 0 differ\n"), "{stdout}");
+        let page = fs::read_to_string(page).expect("it was written");
+        assert!(page.contains("**0 differ**") && page.contains("| `blockdev-add` | "), "{page}");
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::output::{self, Widths};
 use crate::registry::Combination;
-use blkperm_differ::{Found, Hunt, Plan, Progress, Script, Tally};
+use blkperm_differ::{Counts, Found, Hunt, Plan, Progress, Script, Tally};
+use blkperm_qemu::Version;
 use blkperm_qmp::play::EndpointError;
 use comfy_table::Cell;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,6 +18,8 @@ const BAR: &str = "{bar:24} {pos}/{len} scripts  {msg}  {elapsed}";
 /// What was found so far.
 pub(super) struct Report {
     seed: u64,
+    /// How many commands a script has.
+    length: usize,
     tested: Combination,
     keep: Option<PathBuf>,
     bar: ProgressBar,
@@ -35,6 +38,7 @@ impl Report {
         bar.set_style(ProgressStyle::with_template(BAR).expect("the template is well formed"));
         Report {
             seed: hunt.seed,
+            length: hunt.length,
             tested,
             keep,
             bar,
@@ -102,11 +106,19 @@ impl Report {
         Ok(self.bar.suspend(|| writeln!(anstream::stdout(), "{text}"))?)
     }
 
-    /// Shows the counts; gives the status with which to exit.
-    pub(super) fn finish(self) -> Result<ExitCode, Error> {
+    /// Shows the counts, and writes them into a document if there is to be one; gives the status
+    /// with which to exit.
+    pub(super) fn finish(
+        mut self,
+        document: Option<(PathBuf, &Version)>,
+    ) -> Result<ExitCode, Error> {
         self.bar.finish_and_clear();
-        if let Some(failure) = self.failure {
+        if let Some(failure) = self.failure.take() {
             return Err(failure);
+        }
+        if let Some((file, qemu)) = document {
+            let written = fs::write(&file, self.document(qemu));
+            written.map_err(|source| Error::Write { file, source })?;
         }
         let header = ["command", "accepted", "refused", "died"].map(Cell::new).to_vec();
         let rows = self.tally.0.iter().map(|(command, counts)| {
@@ -129,6 +141,31 @@ impl Report {
         io::stdout().flush()?;
         let clean = self.differing == 0 && self.unplayed == 0;
         Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+impl Report {
+    /// The counts as a page of Markdown.
+    fn document(&self, qemu: &Version) -> String {
+        let Report { seed, length, scripts, differing, unplayed, .. } = self;
+        let (commands, tested) = (self.commands(), self.tested);
+        let mut text = format!(
+            "# Random scripts against QEMU\n\n\
+             QEMU {qemu} and {tested}, compared after every command: reply, error class and text, \
+             events by job, jobs, every edge, death. Written by\n\n\
+             ```\n\
+             blkperm differ --seed {seed} --scripts {scripts} --length {length} --write docs/differ.md\n\
+             ```\n\n\
+             {scripts} scripts of seed {seed}, {commands} commands: **{differing} differ**, {unplayed} \
+             could not be played. Each script has a daemon of its own, so that nothing is left of the \
+             one before.\n\n\
+             | command | accepted | refused | QEMU died |\n|---|---:|---:|---:|\n"
+        );
+        for (command, counts) in &self.tally.0 {
+            let Counts { accepted, refused, fatal } = counts;
+            text += &format!("| `{command}` | {accepted} | {refused} | {fatal} |\n");
+        }
+        text
     }
 }
 

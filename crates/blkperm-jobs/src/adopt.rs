@@ -90,6 +90,7 @@ impl<R: Rule> BlockLayer<R> {
             drained: None,
             ending: None,
             stuck: false,
+            keeps_nodes: false,
             owner: found.owner,
             root: found.root,
             frozen: Vec::new(),

@@ -68,6 +68,8 @@ pub struct Job {
     pub(crate) ending: Option<Ending>,
     /// Whether the job can neither complete nor be cancelled as the graph stands.
     pub(crate) stuck: bool,
+    /// Whether it holds the nodes that it is about, having been cut short as it left the graph.
+    pub(crate) keeps_nodes: bool,
     /// The mark of all that the job puts into the graph.
     pub(crate) owner: Owner,
     /// The job itself as a parent of nodes.

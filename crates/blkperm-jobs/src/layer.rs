@@ -238,6 +238,7 @@ impl<R: Rule> BlockLayer<R> {
             drained: None,
             ending: None,
             stuck: false,
+            keeps_nodes: false,
             owner: new.owner,
             root: self.graph.add_root(holder, Some(new.owner)),
             frozen: Vec::new(),

@@ -237,12 +237,16 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     /// Carries out the steps with which a job leaves, while all nodes stay that it is about.
-    fn leave(&mut self, job: &Job, steps: &[Step<R>]) -> Result<Exit, Abort> {
+    fn leave(&mut self, job: &mut Job, steps: &[Step<R>]) -> Result<Exit, Abort> {
         let nodes = job.work.nodes();
-        nodes.iter().for_each(|&node| self.graph.keep(node));
-        let exit = self.carry_out(steps);
+        if !std::mem::replace(&mut job.keeps_nodes, true) {
+            nodes.iter().for_each(|&node| self.graph.keep(node));
+        }
+        // Where QEMU's process ends, the nodes stay: whoever goes on has a job that tries again.
+        let exit = self.carry_out(steps)?;
+        job.keeps_nodes = false;
         nodes.into_iter().for_each(|node| self.release(node));
-        exit
+        Ok(exit)
     }
 
     /// A mirror that ends keeps its source drained until it has left the graph.

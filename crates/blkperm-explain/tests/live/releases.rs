@@ -61,10 +61,11 @@ fn passes(daemon: &mut Daemon, command: &Value) -> bool {
     matches!(reply, Ok(Reply::Return(_))) && settled.is_ok() && !(is_verb && fails)
 }
 
-/// Whether a node that is to be deleted has gone with another one.
+/// Whether a node that is to be deleted has gone with another one; a daemon that has died tells
+/// nothing.
 fn is_gone(daemon: &mut Daemon, release: &Value) -> bool {
     let node = release["arguments"]["node-name"].as_str();
-    let graph = daemon.graph().unwrap();
+    let Ok(graph) = daemon.graph() else { return false };
     node.is_some_and(|name| graph.nodes.iter().all(|node| node.name != name))
 }
 

@@ -30,13 +30,31 @@ impl Connection {
     /// Events that come before the reply are kept.
     pub(crate) fn call(&mut self, command: &Value) -> Result<Option<Reply>, Error> {
         let deadline = Instant::now() + self.patience;
-        let line = format!("{command}\n");
-        self.socket.set_write_timeout(Some(self.patience)).map_err(failed("send", command))?;
-        match self.socket.write_all(line.as_bytes()) {
-            // What the daemon said before its end is still there to be read.
-            Err(error) if is_end(&error) => {}
-            sent => sent.map_err(|error| self.failure(error, command.to_string()))?,
+        self.send(&format!("{command}\n"), command)?;
+        self.reply(deadline, command)
+    }
+
+    /// Sends commands and receives their replies; none when the daemon closes the connection before
+    /// the last of them. The commands have to fit into what the kernel keeps for the daemon to read.
+    pub(crate) fn call_all(&mut self, commands: &[Value]) -> Result<Option<Vec<Reply>>, Error> {
+        let deadline = Instant::now() + self.patience;
+        if let Some(first) = commands.first() {
+            let lines: Vec<_> = commands.iter().map(|command| format!("{command}\n")).collect();
+            self.send(&lines.concat(), first)?;
         }
+        commands.iter().map(|command| self.reply(deadline, command)).collect()
+    }
+
+    fn send(&mut self, text: &str, command: &Value) -> Result<(), Error> {
+        self.socket.set_write_timeout(Some(self.patience)).map_err(failed("send", command))?;
+        match self.socket.write_all(text.as_bytes()) {
+            // What the daemon said before its end is still there to be read.
+            Err(error) if is_end(&error) => Ok(()),
+            sent => sent.map_err(|error| self.failure(error, command.to_string())),
+        }
+    }
+
+    fn reply(&mut self, deadline: Instant, command: &Value) -> Result<Option<Reply>, Error> {
         while let Some(message) = self.receive(deadline, command)? {
             if let Some(reply) = Reply::from_message(&message) {
                 return Ok(Some(reply));

@@ -120,16 +120,24 @@ impl Daemon {
         images(self.directory.path())
     }
 
-    /// Carries out a command; a death is remembered, an error ends the daemon.
+    /// Carries out a command.
     fn call(&mut self, command: &Value) -> Result<Reply, Stop> {
+        self.talk(|connection| connection.call(command))
+    }
+
+    /// Talks to a daemon that is alive; a death is remembered, an error ends the daemon.
+    fn talk<T>(
+        &mut self,
+        talk: impl FnOnce(&mut Connection) -> Result<Option<T>, Error>,
+    ) -> Result<T, Stop> {
         match &self.fate {
             Fate::Alive => {}
             Fate::Died(death) => return Err(Stop::Died(death.clone())),
             Fate::Killed => return Err(Error::Killed.into()),
         }
-        let reply = self.connection.call(command);
-        match reply.and_then(|reply| reply.map_or_else(|| self.die().map(Err), |r| Ok(Ok(r)))) {
-            Ok(Ok(reply)) => Ok(reply),
+        let answer = talk(&mut self.connection);
+        match answer.and_then(|answer| answer.map_or_else(|| self.die().map(Err), |a| Ok(Ok(a)))) {
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(death)) => {
                 self.fate = Fate::Died(death.clone());
                 Err(Stop::Died(death))
@@ -194,6 +202,11 @@ impl Endpoint for Daemon {
     fn execute(&mut self, command: &Value) -> Result<Reply, Stop> {
         self.settled = None;
         self.call(command)
+    }
+
+    fn execute_all(&mut self, commands: &[Value]) -> Result<Vec<Reply>, Stop> {
+        self.settled = None;
+        self.talk(|connection| connection.call_all(commands))
     }
 
     fn settle(&mut self) -> Result<(), Stop> {

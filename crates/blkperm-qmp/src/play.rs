@@ -40,6 +40,16 @@ pub trait Endpoint {
     /// Stops when the endpoint dies before it replies, or fails.
     fn execute(&mut self, command: &Value) -> Result<Reply, Stop>;
 
+    /// Carries out commands in a row and gives their replies. Where commands have a way to go, all
+    /// are sent before a reply is waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Endpoint::execute`], for any of them.
+    fn execute_all(&mut self, commands: &[Value]) -> Result<Vec<Reply>, Stop> {
+        commands.iter().map(|command| self.execute(command)).collect()
+    }
+
     /// Waits until no job moves by itself, and all that follows from it was done.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod plot;
 mod shape;
 mod subject;
 mod table;
+mod target;
 
 use crate::output::{self, Format};
 use blkperm_qemu::Programs;
@@ -17,14 +18,14 @@ use clap::ValueEnum;
 use error::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 use machine::Machine;
-use measure::{Outcome, Series};
+use measure::{Series, Work};
 use serde::Serialize;
 use shape::Shape;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use subject::SubjectName;
+use subject::{Setup, SubjectName};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,7 +47,7 @@ pub(crate) struct Cost {
     /// What the edge is put on; everything by default
     #[arg(value_enum, value_name = "SHAPE")]
     shapes: Vec<Shape>,
-    /// The time that one point may take, building the graph included
+    /// The time that building one graph may take, and one answer
     #[arg(long, default_value_t = 20.0, value_name = "SECONDS", value_parser = seconds)]
     bound: f64,
     /// The largest size
@@ -70,8 +71,10 @@ pub(crate) struct Cost {
 #[derive(Debug, Serialize)]
 struct Report {
     machine: Machine,
-    /// The time that one point was allowed, in seconds.
+    /// The time that building one graph was allowed, and one answer, in seconds.
     bound: f64,
+    /// What the protocol alone takes: two commands that do nothing.
+    nothing: Vec<Series>,
     shapes: Vec<ShapeReport>,
 }
 
@@ -94,11 +97,9 @@ impl Cost {
             true => None,
             false => Some(Programs::find().map_err(Error::NoQemu)?),
         };
-        let shapes = match self.shapes.is_empty() {
-            true => Shape::value_variants(),
-            false => &self.shapes,
-        };
-        let report = self.measure(shapes, programs.as_ref())?;
+        let shapes = self.shapes()?;
+        self.require_files()?;
+        let report = self.measure(&shapes, programs.as_ref())?;
         if let Some(file) = &self.svg {
             document::write(file, &plot::svg(&report)?)?;
         }
@@ -114,39 +115,76 @@ impl Cost {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn measure(&self, shapes: &[Shape], programs: Option<&Programs>) -> Result<Report, Error> {
-        let bound = Duration::from_secs_f64(self.bound);
-        let subjects = SubjectName::all(programs.is_some());
-        let sizes = |shape: Shape| {
-            let up_to = self.up_to.unwrap_or(usize::MAX);
-            shape.sizes().iter().copied().filter(move |&size| size <= up_to).collect::<Vec<_>>()
+    /// The shapes with the sizes at which they are measured.
+    fn shapes(&self) -> Result<Vec<(Shape, Vec<usize>)>, Error> {
+        let is_asked = |shape: &&Shape| self.shapes.is_empty() || self.shapes.contains(shape);
+        let up_to = self.up_to.unwrap_or(usize::MAX);
+        let sizes = |&shape: &Shape| {
+            let sizes = shape.sizes().iter().copied();
+            let within: Vec<usize> = sizes.clone().filter(|&size| size <= up_to).collect();
+            let least = sizes.min().unwrap_or_default();
+            let unit = shape.unit();
+            let (name, empty) = (shape.name(), within.is_empty());
+            if empty { Err(Error::NoSize { name, least, unit }) } else { Ok((shape, within)) }
         };
-        let points: usize = shapes.iter().map(|&shape| sizes(shape).len()).sum();
+        Shape::value_variants().iter().filter(is_asked).map(sizes).collect()
+    }
+
+    /// Requires that what is to be written can be, before anything takes its time.
+    fn require_files(&self) -> Result<(), Error> {
+        self.svg.iter().try_for_each(|file| document::require_writable(file))?;
+        self.write.iter().try_for_each(|file| {
+            document::require_place(file)?;
+            document::require_writable(&file.with_extension("svg"))
+        })
+    }
+
+    fn measure(
+        &self,
+        shapes: &[(Shape, Vec<usize>)],
+        programs: Option<&Programs>,
+    ) -> Result<Report, Error> {
+        let bound = Duration::from_secs_f64(self.bound);
+        let mut setup = Setup { bound, programs, machine: Machine::here() };
+        let subjects = SubjectName::all(programs.is_some());
+        let points: usize = shapes.iter().map(|(_, sizes)| sizes.len()).sum();
         let progress = progress(points * subjects.len());
+        let servers = SubjectName::servers(programs.is_some());
+        let mut nothing: Vec<Series> = servers.into_iter().map(Series::new).collect();
+        measure_point(&mut nothing, 0, |name| setup.nothing(name))?;
         let mut reports = Vec::new();
-        let mut machine = Machine::here();
-        for &shape in shapes {
-            let sizes = sizes(shape);
-            let mut all: Vec<Series> = subjects.iter().map(|&name| Series::new(name)).collect();
-            for &size in &sizes {
-                for series in &mut all {
-                    progress.set_message(format!("{} {size}, {}", shape.name(), series.subject));
-                    let outcome = if series.is_over_bound() {
-                        Outcome::OverBound
-                    } else {
-                        let subject = series.subject;
-                        subject::point(subject, shape, size, bound, programs, &mut machine)?
-                    };
-                    series.add(size, outcome);
+        for (shape, sizes) in shapes {
+            let mut series: Vec<Series> = subjects.iter().map(|&name| Series::new(name)).collect();
+            for &size in sizes {
+                measure_point(&mut series, size, |name| {
+                    progress.set_message(format!("{} {size}, {name}", shape.name()));
+                    let work = setup.edge(name, *shape, size);
                     progress.inc(1);
-                }
+                    work
+                })?;
             }
-            all.iter_mut().for_each(|series| series.fit(shape));
-            reports.push(ShapeReport { shape, sizes, series: all });
+            series.iter_mut().for_each(|series| series.fit(*shape));
+            reports.push(ShapeReport { shape: *shape, sizes: sizes.clone(), series });
         }
         progress.finish_and_clear();
-        Ok(Report { machine, bound: self.bound, shapes: reports })
+        Ok(Report { machine: setup.machine, bound: self.bound, nothing, shapes: reports })
     }
+}
+
+/// Prepares every subject at the size, measures all in turn, and adds what came of it to their
+/// series.
+fn measure_point(
+    all: &mut [Series],
+    size: usize,
+    mut prepare: impl FnMut(SubjectName) -> Result<Option<Box<dyn Work>>, Error>,
+) -> Result<(), Error> {
+    let works = all.iter().map(|series| match series.is_over_bound() {
+        true => Ok(None),
+        false => prepare(series.subject),
+    });
+    let outcomes = measure::in_turn(works.collect::<Result<_, _>>()?)?;
+    all.iter_mut().zip(outcomes).for_each(|(series, outcome)| series.add(size, outcome));
+    Ok(())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

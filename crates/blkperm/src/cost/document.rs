@@ -1,7 +1,7 @@
 //! The measured parts of a document.
 
 use super::error::Error;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 /// The line before the part that is rewritten.
@@ -30,6 +30,30 @@ pub(crate) fn rewrite(file: &Path, text: &str) -> Result<(), Error> {
 /// Fails when it cannot be written.
 pub(crate) fn write(file: &Path, text: &str) -> Result<(), Error> {
     fs::write(file, text).map_err(|source| Error::File { file: file.to_owned(), source })
+}
+
+/// Requires that the file can be written and has the lines.
+///
+/// # Errors
+///
+/// Fails when it cannot, or has not.
+pub(crate) fn require_place(file: &Path) -> Result<(), Error> {
+    let old = fs::read_to_string(file);
+    let old = old.map_err(|source| Error::File { file: file.to_owned(), source })?;
+    replaced(&old, "").ok_or(Error::NoPlace { file: file.to_owned(), begin: BEGIN, end: END })?;
+    require_writable(file)
+}
+
+/// Requires that the file can be written, and leaves it as it is.
+///
+/// # Errors
+///
+/// Fails when it cannot.
+pub(crate) fn require_writable(file: &Path) -> Result<(), Error> {
+    let is_new = !file.exists();
+    let opened = OpenOptions::new().create(true).append(true).open(file);
+    let checked = opened.and_then(|_| if is_new { fs::remove_file(file) } else { Ok(()) });
+    checked.map_err(|source| Error::File { file: file.to_owned(), source })
 }
 
 fn replaced(old: &str, text: &str) -> Option<String> {

@@ -14,6 +14,16 @@ pub(crate) enum Error {
     /// QEMU, or a server of ours, cannot be used.
     #[error(transparent)]
     Qemu(#[from] blkperm_qemu::Error),
+    /// A shape is not measured at so small a size.
+    #[error("'{name}' is measured from {least} {unit} on: give `--up-to {least}` or more")]
+    NoSize {
+        /// The shape.
+        name: &'static str,
+        /// Its smallest size.
+        least: usize,
+        /// What one more of the size is.
+        unit: &'static str,
+    },
     /// A server could not be talked to.
     #[error("no answer from {subject}")]
     NoAnswer {

@@ -9,12 +9,17 @@ use std::time::{Duration, Instant};
 
 /// Something that is done again and again.
 pub(crate) trait Work {
-    /// Does it once; returns false where the bound was too short for it.
+    /// Does it; returns false where the bound was too short for it.
     ///
     /// # Errors
     ///
     /// Fails when it cannot be done.
     fn once(&mut self) -> Result<bool, Error>;
+
+    /// How often it is done by [`Work::once`]: more than once only where it is done together.
+    fn times(&self) -> usize {
+        1
+    }
 }
 
 /// What came of one point.
@@ -77,40 +82,79 @@ impl Series {
     }
 }
 
-/// How long one sample takes at least: much longer than reading the clock.
-const SAMPLE: Duration = Duration::from_micros(200);
+/// How long one sample takes at least: long enough for caches to be warm again after the others had
+/// their turn.
+const SAMPLE: Duration = Duration::from_millis(5);
 
 /// How many samples are enough.
-const SAMPLES: usize = 101;
+const SAMPLES: usize = 51;
 
-/// The time after which fewer are enough.
-const ENOUGH: Duration = Duration::from_secs(2);
+/// How many there are at least, however long they take.
+const FEWEST: usize = 3;
 
-/// Measures the work until there are enough samples, or the deadline is over.
+/// The time after which fewer than [`SAMPLES`] are enough.
+const ENOUGH: Duration = Duration::from_secs(4);
+
+/// Measures works in turn, a sample of each in every round, so that what slows the machine down
+/// slows all of them. None stands for one that the bound was too short for.
 ///
 /// # Errors
 ///
-/// Those of the work.
-pub(crate) fn within(deadline: Instant, work: &mut impl Work) -> Result<Outcome, Error> {
+/// Those of the works.
+pub(crate) fn in_turn(works: Vec<Option<Box<dyn Work>>>) -> Result<Vec<Outcome>, Error> {
     let start = Instant::now();
-    let enough = deadline.min(start + ENOUGH);
-    let mut samples = Vec::with_capacity(SAMPLES);
-    // The first time warms up, and tells how often the work is repeated for one sample.
-    if start >= deadline || !work.once()? {
-        return Ok(Outcome::OverBound);
+    let mut all = works.into_iter().map(Sampled::new).collect::<Result<Vec<_>, _>>()?;
+    for round in 0..SAMPLES {
+        if round >= FEWEST && start.elapsed() >= ENOUGH {
+            break;
+        }
+        all.iter_mut().try_for_each(Sampled::sample)?;
     }
-    let first = start.elapsed();
-    let repetitions = (SAMPLE.as_nanos() / first.as_nanos().max(1)).clamp(1, 10_000) as u32;
-    while samples.len() < SAMPLES && (samples.is_empty() || Instant::now() < enough) {
-        let start = Instant::now();
-        for _ in 0..repetitions {
-            if !work.once()? {
-                return Ok(Outcome::OverBound);
+    Ok(all.into_iter().map(Sampled::outcome).collect())
+}
+
+/// A work and how long it took each time; without a work, the bound was too short.
+struct Sampled {
+    work: Option<Box<dyn Work>>,
+    repetitions: u32,
+    /// In nanoseconds.
+    samples: Vec<f64>,
+}
+
+impl Sampled {
+    fn new(work: Option<Box<dyn Work>>) -> Result<Sampled, Error> {
+        let mut sampled = Sampled { work, repetitions: 1, samples: Vec::with_capacity(SAMPLES) };
+        // The first warms up; each tells better than the last how often the work is repeated.
+        for _ in 0..3 {
+            sampled.sample()?;
+            if let (Some(first), Some(work)) = (sampled.samples.pop(), &sampled.work) {
+                let once = first * work.times() as f64;
+                sampled.repetitions = (SAMPLE.as_nanos() as f64 / once).clamp(1.0, 1e6) as u32;
             }
         }
-        samples.push(start.elapsed().as_nanos() as f64 / f64::from(repetitions));
+        Ok(sampled)
     }
-    samples.sort_by(f64::total_cmp);
-    let nanoseconds = samples[samples.len() / 2];
-    Ok(Outcome::Measured { nanoseconds, samples: samples.len() })
+
+    fn sample(&mut self) -> Result<(), Error> {
+        let Some(work) = &mut self.work else { return Ok(()) };
+        let times = self.repetitions as usize * work.times();
+        let start = Instant::now();
+        for _ in 0..self.repetitions {
+            if !work.once()? {
+                self.work = None;
+                return Ok(());
+            }
+        }
+        self.samples.push(start.elapsed().as_nanos() as f64 / times as f64);
+        Ok(())
+    }
+
+    fn outcome(mut self) -> Outcome {
+        if self.work.is_none() {
+            return Outcome::OverBound;
+        }
+        self.samples.sort_by(f64::total_cmp);
+        let nanoseconds = self.samples[self.samples.len() / 2];
+        Outcome::Measured { nanoseconds, samples: self.samples.len() }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::measure::Series;
-use super::subject::SubjectName;
+use super::subject::{Engine, Place, SubjectName};
 use super::{Report, ShapeReport};
 use crate::registry::RuleName;
 use plotters::prelude::*;
@@ -79,16 +79,17 @@ fn series_points(series: &Series) -> impl Iterator<Item = (f64, f64)> + '_ {
     times(series).map(|(size, time)| (size as f64, time))
 }
 
-/// A colour for each place, lighter for ownership, whose dots are smaller.
+/// A colour for each place, lighter for what is second there, whose dots are smaller.
 fn style(subject: SubjectName) -> (RGBColor, i32) {
-    match subject {
-        SubjectName::Qemu => (RGBColor(200, 30, 30), 4),
-        SubjectName::Served(RuleName::Baseline) => (RGBColor(20, 60, 160), 4),
-        SubjectName::Served(_) => (RGBColor(110, 160, 240), 3),
-        SubjectName::Monitor(RuleName::Baseline) => (RGBColor(20, 110, 50), 4),
-        SubjectName::Monitor(_) => (RGBColor(120, 200, 130), 3),
-        SubjectName::Graph(RuleName::Baseline) => (RGBColor(150, 90, 0), 4),
-        SubjectName::Graph(_) => (RGBColor(240, 180, 70), 3),
+    match (subject.place, subject.engine) {
+        (Place::Qmp, Engine::Qemu) => (RGBColor(200, 30, 30), 4),
+        (_, Engine::Qemu) => (RGBColor(240, 140, 140), 3),
+        (Place::Qmp, Engine::Ours(RuleName::Baseline)) => (RGBColor(20, 60, 160), 4),
+        (Place::Qmp, _) => (RGBColor(110, 160, 240), 3),
+        (Place::Pipelined, _) => (RGBColor(120, 60, 170), 4),
+        (Place::Monitor, _) => (RGBColor(20, 110, 50), 4),
+        (Place::Graph, Engine::Ours(RuleName::Baseline)) => (RGBColor(150, 90, 0), 4),
+        (Place::Graph, _) => (RGBColor(240, 180, 70), 3),
     }
 }
 

@@ -4,32 +4,32 @@ use super::growth::{Growth, Law};
 use super::measure::Series;
 use super::shape::Shape;
 use super::subject::SubjectName;
-use super::{Report, ShapeReport};
+use super::target::Reached;
+use super::{Report, ShapeReport, target};
 use crate::output::{self, Widths};
-use crate::registry::RuleName;
 use comfy_table::Cell;
 
 /// What the tables show, above them.
 const LEGEND: &str = "The time for an edge that is put on and taken off: a blkdebug node that takes \
                       consistent reads is opened above the target and removed again. 'QMP' is a \
-                      server over a socket, 'monitor' ours within the process, JSON values in and \
-                      out, 'graph' the graph alone. The last line is what each more costs, fitted \
-                      over all sizes, so that what is the same at every size drops out.";
+                      server over a socket, each reply waited for before the next command is sent; \
+                      'pipelined' the same with the commands of eight such edges sent at once; \
+                      'monitor' ours within the process, JSON values in and out; 'graph' the graph \
+                      alone. All columns of a row are measured in turn. The last line is what each \
+                      more costs, fitted over all sizes, so that what is the same at every size \
+                      drops out.";
 
 /// The width of `ownership` and of a time, with the space behind it: narrower columns break words.
 const COLUMN: u16 = 11;
 
 /// A ratio of two columns: its head, the dividend, the divisor.
-const RATIOS: [(&str, SubjectName, SubjectName); 2] = [
-    ("QEMU\n÷ ours", SubjectName::Qemu, SubjectName::Served(RuleName::Baseline)),
-    (
-        "owners.\n÷ base",
-        SubjectName::Graph(RuleName::Ownership),
-        SubjectName::Graph(RuleName::Baseline),
-    ),
+const RATIOS: [(&str, SubjectName, SubjectName); 3] = [
+    ("QEMU\n÷ ours", SubjectName::QMP_QEMU, SubjectName::QMP_BASELINE),
+    ("the same\npipelined", SubjectName::PIPELINED_QEMU, SubjectName::PIPELINED_BASELINE),
+    ("owners.\n÷ base", SubjectName::GRAPH_OWNERSHIP, SubjectName::GRAPH_BASELINE),
 ];
 
-/// A table without its looks.
+/// A table without its looks: words in the first column, numbers in the others.
 struct Plain {
     title: String,
     header: Vec<String>,
@@ -37,6 +37,37 @@ struct Plain {
 }
 
 impl Plain {
+    fn of_nothing(report: &Report) -> Plain {
+        let name = |series: &Series| series.subject.words().join("\n");
+        let time = |series: &Series| series.at(0).map_or_else(dash, duration);
+        let names = report.nothing.iter().map(name);
+        Plain {
+            title: "Two commands that do nothing, and their replies".to_owned(),
+            header: ["".to_owned()].into_iter().chain(names).collect(),
+            rows: vec![
+                ["query-jobs".to_owned()]
+                    .into_iter()
+                    .chain(report.nothing.iter().map(time))
+                    .collect(),
+            ],
+        }
+    }
+
+    fn of_targets(reached: Vec<Reached>) -> Plain {
+        let header = ["", "target", "QMP", "pipelined", "growth"];
+        let row = |reached: Reached| {
+            let is = [reached.one_by_one, reached.pipelined, reached.growth];
+            let mut row = vec![reached.what, format!("{} x", reached.at_least)];
+            row.extend(is.map(|is| is.map_or_else(dash, ratio)));
+            row
+        };
+        Plain {
+            title: "How many times faster than QEMU".to_owned(),
+            header: header.map(str::to_owned).into(),
+            rows: reached.into_iter().map(row).collect(),
+        }
+    }
+
     fn of(report: &ShapeReport, bound: f64) -> Plain {
         let shape = report.shape;
         let name = |series: &Series| series.subject.words().join("\n");
@@ -66,6 +97,15 @@ impl Plain {
     }
 }
 
+/// All tables of the report.
+fn tables(report: &Report) -> Vec<Plain> {
+    let mut tables = vec![Plain::of_nothing(report)];
+    let reached = target::reached(report);
+    tables.extend((!reached.is_empty()).then(|| Plain::of_targets(reached)));
+    tables.extend(report.shapes.iter().map(|shape| Plain::of(shape, report.bound)));
+    tables
+}
+
 impl ShapeReport {
     fn series_of(&self, subject: SubjectName) -> Option<&Series> {
         self.series.iter().find(|series| series.subject == subject)
@@ -83,12 +123,11 @@ impl Series {
 /// The report for a terminal of the width; no line end.
 pub(crate) fn text(report: &Report, width: u16) -> String {
     let mut parts = vec![output::notes(width, [(String::new(), LEGEND.to_owned())])];
-    for shape in &report.shapes {
-        let Plain { title, header, rows } = Plain::of(shape, report.bound);
+    for Plain { title, header, rows } in tables(report) {
         let cells = |row: Vec<String>| row.into_iter().map(Cell::new).collect::<Vec<_>>();
         let rows = rows.into_iter().map(cells).collect();
         let widths = Widths { first: 9, others: COLUMN };
-        let table = output::table(cells(header), rows, width.max(9 * COLUMN + 9), widths);
+        let table = output::table(cells(header), rows, width.max(9 + 11 * COLUMN), widths);
         parts.push(format!("{}\n{table}", output::heading(&title)));
     }
     parts.push(report.machine.line());
@@ -98,8 +137,7 @@ pub(crate) fn text(report: &Report, width: u16) -> String {
 /// The report for a document, with the drawing that lies beside it.
 pub(crate) fn markdown(report: &Report) -> String {
     let mut parts = vec![LEGEND.to_owned(), format!("Measured on {}.", report.machine.line())];
-    for shape in &report.shapes {
-        let Plain { title, header, rows } = Plain::of(shape, report.bound);
+    for Plain { title, header, rows } in tables(report) {
         let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
         let rule = vec!["--:".to_owned(); header.len()];
         let header: Vec<_> = header.iter().map(|head| head.replace('\n', " ")).collect();

@@ -19,19 +19,16 @@ fn tried_out(algorithm: &str) -> usize {
     if algorithm == "recursive" { 10 } else { 1_000 }
 }
 
-/// The largest size that the algorithm can be measured at: one update takes at most about a tenth
-/// of a second. A million edges take a while to build, and tell of few things more.
-fn largest(algorithm: &str, shape: Shape, update: Update, owners: usize) -> usize {
+/// The largest size at which the algorithm can do one update in about a second.
+fn largest(algorithm: &str, shape: Shape) -> usize {
     match (algorithm, shape) {
-        // All pairs of parents, each time.
-        ("topological", Shape::FanIn | Shape::Host) => 1_000,
-        // Down every path.
+        // All pairs of parents: twice 10^12 at the next size.
+        ("topological", Shape::FanIn | Shape::Host) => 30_000,
+        // Down every path: 2^250 of them at the next size.
         ("recursive", Shape::Ladder) => 10,
-        // A list of all that is above, copied for each edge; and a call for each level.
+        // A list of all that is above, copied for each edge, and a call for each level.
         ("recursive", _) => 1_000,
-        _ if !matches!(update, Update::Everything | Update::Nothing) => 30_000,
-        ("incremental", _) if matches!(owners, 0 | 4) => 1_000_000,
-        _ => 30_000,
+        _ => 1_000_000,
     }
 }
 
@@ -46,7 +43,7 @@ fn measure<A: Algorithm>(
     let mut group = criterion.benchmark_group(format!("{}/{}", shape.name(), update.name()));
     let tries_out = std::env::args().any(|argument| argument == "--test");
     let bound = if tries_out { tried_out(A::NAME) } else { usize::MAX };
-    let largest = largest(A::NAME, shape, update, owners).min(bound);
+    let largest = largest(A::NAME, shape).min(bound);
     for size in SIZES.into_iter().filter(|&size| size <= largest) {
         group.throughput(Throughput::Elements(size as u64));
         let id = BenchmarkId::new(format!("{}, {rule}", A::NAME), size);

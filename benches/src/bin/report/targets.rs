@@ -9,7 +9,7 @@ use blkperm_tests::algorithm::{Algorithm, Network, Topological};
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::memory::{self, Bytes};
+use crate::memory::{self, Bytes, Kind};
 use crate::table::table;
 
 const MILLION: usize = 1_000_000;
@@ -31,7 +31,7 @@ pub(crate) fn report() -> String {
     let [few, many] = medians([nothing(10), nothing(MILLION)]);
     add("nothing to pass down, 10 edges below", "150 ns", nanoseconds(few / 2.0));
     add("nothing to pass down, 1,000,000 edges below", "150 ns", nanoseconds(many / 2.0));
-    let parents = |edges| prepared::<Graph<Baseline>>((Shape::FanIn, Update::Nothing, edges, 0));
+    let parents = |edges| prepared::<Graph<Baseline>>((Shape::FanIn, Update::Everything, edges, 0));
     let [few, many] = medians([parents(10), parents(MILLION)]);
     add("1,000,000 parents against 10", "at most 2 x", times(many / few));
     let ladder = |edges| prepared::<Graph<Baseline>>((Shape::Ladder, Update::Everything, edges, 0));
@@ -47,12 +47,14 @@ pub(crate) fn report() -> String {
         let what = format!("ownership below {owners} owners against the baseline");
         add(&what, target, times(ownership / baseline));
     }
-    let Bytes { node, edge, .. } = memory::measure(Baseline, 0);
-    let owned = memory::measure(Ownership::default(), 4);
-    add("bytes a node", "128", format!("{node:.0}"));
-    add("bytes an edge", "64", format!("{edge:.0}"));
-    let ratio = (owned.node + owned.edge) / (node + edge);
-    add("the same below 4 owners", "at most 1.5 x", times(ratio));
+    for (kind, name) in [(Kind::Chain, "chain"), (Kind::Ladder, "ladder")] {
+        let Bytes { node, edge, .. } = memory::measure(Baseline, 0, kind);
+        let owned = memory::measure(Ownership::default(), 4, kind);
+        add(&format!("bytes a node of a {name}"), "128", format!("{node:.0}"));
+        add("bytes an edge", "64", format!("{edge:.0}"));
+        let ratio = (owned.node + owned.edge) / (node + edge);
+        add("both below 4 owners against the baseline", "at most 1.5 x", times(ratio));
+    }
     add("a graph of 1,000,000 edges, edge by edge", "2 s", format!("{:.2} s", built()));
     let sentence = "Medians, single-threaded; what is divided was measured in turn. An update is \
                     one edge put on, or one taken off.";

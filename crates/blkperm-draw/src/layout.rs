@@ -1,18 +1,22 @@
 //! Where things are put: parents above children, and no two things on one place.
 //!
-//! The layout itself is `dagre`'s; it is asked for each [piece](pieces) of the graph that hangs
-//! together, and the pieces are [packed](pack) beside and below each other.
+//! Everything has its [row](rows); where it is in it, and where lines go, `dagre` finds out. It is
+//! asked for each [piece](pieces) of the graph that hangs together, and the pieces are
+//! [packed](pack) beside and below each other.
 
 mod measure;
 mod pack;
 mod pieces;
 mod route;
+mod rows;
 
 pub(crate) use measure::{LINE_HEIGHT, NOTE_SIZE, label_lines, lines, tag, text_width};
 
 use dagre::graph::{Graph, GraphOptions};
 use dagre::layout::types::LabelPos;
 use dagre::{EdgeLabel, LayoutOptions, NodeLabel, RankDir, Ranker};
+
+use rustc_hash::FxHashSet;
 
 use crate::picture::Picture;
 use pieces::Piece;
@@ -103,9 +107,7 @@ pub(crate) fn layout(picture: &Picture) -> Layout {
 fn place(picture: &Picture, piece: &mut Piece) -> (f64, f64) {
     let options = GraphOptions { directed: true, multigraph: true, compound: false };
     let mut graph: Graph<NodeLabel, EdgeLabel> = Graph::with_options(options);
-    // Ranks are found from the ends of edges on, and the fewer ends, the sooner: the long chain has
-    // one top, and a file for each image.
-    let upwards = piece.tops() < piece.bottoms();
+    let rows = piece.rows();
     for (place, stand) in piece.stands.iter().enumerate() {
         let (width, height) = measure::vertex(picture, stand.vertex, stand.is_again);
         let label = NodeLabel { width, height, ..NodeLabel::default() };
@@ -114,9 +116,17 @@ fn place(picture: &Picture, piece: &mut Piece) -> (f64, f64) {
     for tie in &piece.ties {
         let (width, height) = measure::label(&picture.arrows[tie.arrow]);
         let label = EdgeLabel { width, height, labelpos: LabelPos::Center, ..EdgeLabel::default() };
-        let (parent, child) = (tie.parent.to_string(), tie.child.to_string());
-        let (from, to) = if upwards { (&child, &parent) } else { (&parent, &child) };
-        graph.set_edge(from, to, Some(label), Some(&tie.arrow.to_string()));
+        let (lower, upper) = tie.upwards(&rows);
+        let name = tie.arrow.to_string();
+        graph.set_edge(lower.to_string(), upper.to_string(), Some(label), Some(&name));
+    }
+    let is_tied: FxHashSet<(usize, usize)> =
+        piece.ties.iter().map(|tie| tie.upwards(&rows)).collect();
+    for (place, above) in rows.above.iter().enumerate() {
+        if let Some(above) = above.filter(|&above| !is_tied.contains(&(place, above))) {
+            let (place, above) = (place.to_string(), above.to_string());
+            graph.set_edge(place, above, Some(EdgeLabel::default()), None);
+        }
     }
     dagre::layout(
         &mut graph,
@@ -124,11 +134,11 @@ fn place(picture: &Picture, piece: &mut Piece) -> (f64, f64) {
             nodesep: NODE_GAP,
             edgesep: EDGE_GAP,
             ranksep: RANK_GAP,
-            rankdir: if upwards { RankDir::BT } else { RankDir::TB },
-            // The network simplex takes seconds where there are hundreds of parents.
-            ranker: Ranker::TightTree,
+            rankdir: RankDir::BT,
+            // It makes rows of the ties; the others take seconds where there are hundreds.
+            ranker: Ranker::LongestPath,
             ..LayoutOptions::default()
         }),
     );
-    piece.read(&graph, upwards)
+    piece.read(&graph, &rows)
 }

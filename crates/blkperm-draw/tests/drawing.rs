@@ -119,6 +119,42 @@ fn diamonds(count: usize) -> Picture {
     Picture::of(&build.0)
 }
 
+/// A long chain with an export on each image, and a job on its lowest.
+fn shared_chain(length: usize) -> Picture {
+    let mut build = Build::new(Baseline);
+    let chain = build.chain("image", length);
+    for (number, &image) in chain.iter().enumerate() {
+        build.backend(&format!("export 'e{number}'"), image, READ);
+    }
+    build.job("j0", &chain[..1]);
+    Picture::of(&build.0)
+}
+
+/// Images in a binary tree of backing images, all of them read through one filter each.
+fn tree(count: usize) -> Picture {
+    let mut build = Build::new(Baseline);
+    let mut images: Vec<NodeId> = Vec::new();
+    for number in 0..count {
+        let backing = number.checked_sub(1).map(|less| images[less / 2]);
+        images.push(build.image(&format!("image{number}"), backing));
+    }
+    for (number, image) in images.into_iter().enumerate() {
+        let filter = build.node(&format!("filter{number}"), &BLKDEBUG);
+        build.edge(filter, image, "image", Role::FILTERED | Role::PRIMARY);
+    }
+    Picture::of(&build.0)
+}
+
+/// Jobs that have an image of each of two chains, upside down.
+fn crossed(length: usize) -> Picture {
+    let mut build = Build::new(Baseline);
+    let (one, other) = (build.chain("a", length), build.chain("b", length));
+    for (number, (&one, &other)) in one.iter().zip(other.iter().rev()).enumerate() {
+        build.job(&format!("j{number}"), &[one, other]);
+    }
+    Picture::of(&build.0)
+}
+
 fn pictures() -> Vec<(&'static str, Picture)> {
     vec![
         ("nothing", Picture::default()),
@@ -126,6 +162,9 @@ fn pictures() -> Vec<(&'static str, Picture)> {
         ("disks", disks(9)),
         ("long chain", long_chain(30)),
         ("diamonds", diamonds(6)),
+        ("shared chain", shared_chain(12)),
+        ("tree", tree(12)),
+        ("crossed", crossed(8)),
         ("a conflict", conflict().1),
     ]
 }
@@ -450,4 +489,29 @@ fn what_nobody_could_read_is_not_laid_out() {
     let fragment = svg::fragment(&picture);
     assert!(fragment.content.contains("too many for a picture"));
     assert!(dot::document(&picture, "fan").lines().count() > 10_000, "DOT has no limit");
+}
+
+/// How long a thousand boxes take in pictures of all kinds:
+///
+/// ```text
+/// cargo test --release -p blkperm-draw --test drawing -- --ignored --nocapture
+/// ```
+#[test]
+#[ignore = "tells times, which depend on the machine"]
+fn a_thousand_boxes() {
+    let pictures = [
+        ("fan", fan(1_000)),
+        ("disks", disks(200)),
+        ("chain", long_chain(500)),
+        ("shared chain", shared_chain(333)),
+        ("diamonds", diamonds(250)),
+        ("tree", tree(333)),
+        ("crossed", crossed(200)),
+    ];
+    for (name, picture) in pictures {
+        let start = std::time::Instant::now();
+        let length = svg::document(&picture, name).len();
+        let (boxes, arrows) = (picture.vertices.len(), picture.arrows.len());
+        println!("{name}: {boxes} boxes, {arrows} edges, {:?}, {length} bytes", start.elapsed());
+    }
 }

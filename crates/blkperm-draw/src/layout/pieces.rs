@@ -4,10 +4,11 @@ use dagre::graph::Graph;
 use dagre::{EdgeLabel, NodeLabel};
 
 use super::route::{Ranks, spread};
+use super::rows::Rows;
 use super::{Area, Layout, Point, Route};
-use crate::picture::{Picture, VertexId};
+use crate::picture::{Arrow, Picture, VertexId};
 
-/// Over how many ranks a line may go. A job has an edge to every image of a long chain; instead of
+/// Over how many rows a line may go. A job has an edge to every image of a long chain; instead of
 /// such lines its box is drawn again, near the child.
 const FARTHEST: usize = 4;
 
@@ -25,6 +26,17 @@ pub(super) struct Tie {
     pub(super) arrow: usize,
     pub(super) parent: usize,
     pub(super) child: usize,
+}
+
+impl Tie {
+    /// Its ends, the one in the lower row first: the child, unless two states make a cycle.
+    pub(super) fn upwards(&self, rows: &Rows) -> (usize, usize) {
+        if rows.row[self.parent] < rows.row[self.child] {
+            (self.child, self.parent)
+        } else {
+            (self.parent, self.child)
+        }
+    }
 }
 
 /// Where a line meets a box.
@@ -47,29 +59,16 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// How many boxes have nothing above them.
-    pub(super) fn tops(&self) -> usize {
-        self.without(|tie| tie.child)
+    /// The rows in which the boxes stand.
+    pub(super) fn rows(&self) -> Rows {
+        let ties: Vec<(usize, usize)> =
+            self.ties.iter().map(|tie| (tie.parent, tie.child)).collect();
+        Rows::of(self.stands.len(), &ties)
     }
 
-    /// How many boxes have nothing below them.
-    pub(super) fn bottoms(&self) -> usize {
-        self.without(|tie| tie.parent)
-    }
-
-    fn without(&self, end: fn(&Tie) -> usize) -> usize {
-        let mut without = vec![true; self.stands.len()];
-        self.ties.iter().for_each(|tie| without[end(tie)] = false);
-        without.into_iter().filter(|one| *one).count()
-    }
-
-    /// Takes over what was laid out, `upwards` where edges were given from child to parent; says how
-    /// wide and how high it is.
-    pub(super) fn read(
-        &mut self,
-        graph: &Graph<NodeLabel, EdgeLabel>,
-        upwards: bool,
-    ) -> (f64, f64) {
+    /// Takes over what was laid out, with edges from the lower row to the upper; says how wide and
+    /// how high it is.
+    pub(super) fn read(&mut self, graph: &Graph<NodeLabel, EdgeLabel>, rows: &Rows) -> (f64, f64) {
         self.areas = (0..self.stands.len())
             .filter_map(|place| {
                 let label = graph.node(&place.to_string())?;
@@ -80,9 +79,9 @@ impl Piece {
         assert_eq!(self.areas.len(), self.stands.len(), "everything is placed");
         for tie in &self.ties {
             let name = tie.arrow.to_string();
-            let (parent, child) = (tie.parent.to_string(), tie.child.to_string());
-            let (from, to) = if upwards { (&child, &parent) } else { (&parent, &child) };
-            let edge = graph.edge(from, to, Some(&name)).expect("every line is placed");
+            let (lower, upper) = tie.upwards(rows);
+            let edge = graph.edge(&lower.to_string(), &upper.to_string(), Some(&name));
+            let edge = edge.expect("every line is placed");
             let centre = Point { x: edge.x.unwrap_or_default(), y: edge.y.unwrap_or_default() };
             let label = Area { centre, width: edge.width, height: edge.height };
             // The first and the last are where dagre ends the line.
@@ -90,7 +89,7 @@ impl Piece {
             let points = edge.points.get(1..inner).unwrap_or_default();
             let mut points: Vec<Point> =
                 points.iter().map(|point| Point { x: point.x, y: point.y }).collect();
-            if upwards {
+            if lower == tie.child {
                 points.reverse();
             }
             let again = self.stands[tie.parent].is_again.then(|| self.areas[tie.parent]);
@@ -217,63 +216,24 @@ impl Piece {
     }
 }
 
-/// For each arrow whether its child can only be placed more than [`FARTHEST`] ranks below its
-/// parent, since that many other edges lead there one after the other.
+/// For each arrow whether its child stands more than [`FARTHEST`] rows below its parent.
 fn far_arrows(picture: &Picture) -> Vec<bool> {
-    let mut out: Vec<Vec<usize>> = vec![Vec::new(); picture.vertices.len()];
-    for (number, arrow) in picture.arrows.iter().enumerate() {
-        out[arrow.parent.0].push(number);
-    }
     let mut far = vec![false; picture.arrows.len()];
-    let Some(order) = topological_order(picture, &out) else {
-        return far;
-    };
-    let mut depth = vec![0_usize; picture.vertices.len()];
-    let place: Vec<usize> = {
-        let mut place = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(at, &vertex)| place[vertex] = at);
-        place
-    };
-    for (at, &start) in order.iter().enumerate().filter(|(_, start)| out[**start].len() > 1) {
-        // Longest ways from `start`, to nothing further than its farthest child.
-        let last = out[start].iter().map(|&arrow| place[picture.arrows[arrow].child.0]).max();
-        let within = &order[at..=last.unwrap_or(at)];
-        within.iter().for_each(|&vertex| depth[vertex] = 0);
-        for &vertex in within {
-            if vertex != start && depth[vertex] == 0 {
-                continue;
-            }
-            for &arrow in &out[vertex] {
-                let child = picture.arrows[arrow].child.0;
-                if place[child] < at + within.len() {
-                    depth[child] = depth[child].max(depth[vertex] + 1);
-                }
-            }
+    loop {
+        let near = |(number, _): &(usize, &Arrow)| !far[*number];
+        let arrows: Vec<(usize, &Arrow)> = picture.arrows.iter().enumerate().filter(near).collect();
+        let ties: Vec<(usize, usize)> =
+            arrows.iter().map(|(_, arrow)| (arrow.parent.0, arrow.child.0)).collect();
+        let rows = Rows::of(picture.vertices.len(), &ties);
+        let mut is_new = false;
+        for ((number, _), &tie) in arrows.iter().zip(&ties) {
+            far[*number] = rows.length(tie) > FARTHEST;
+            is_new |= far[*number];
         }
-        for &arrow in &out[start] {
-            far[arrow] = depth[picture.arrows[arrow].child.0] > FARTHEST;
+        if !is_new {
+            return far;
         }
     }
-    far
-}
-
-/// The vertices, parents first; none where there is a cycle.
-fn topological_order(picture: &Picture, out: &[Vec<usize>]) -> Option<Vec<usize>> {
-    let mut above = vec![0_usize; out.len()];
-    picture.arrows.iter().for_each(|arrow| above[arrow.child.0] += 1);
-    let mut order: Vec<usize> = (0..out.len()).filter(|&vertex| above[vertex] == 0).collect();
-    let mut next = 0;
-    while let Some(&vertex) = order.get(next) {
-        next += 1;
-        for &arrow in &out[vertex] {
-            let child = picture.arrows[arrow].child.0;
-            above[child] -= 1;
-            if above[child] == 0 {
-                order.push(child);
-            }
-        }
-    }
-    (order.len() == out.len()).then_some(order)
 }
 
 /// Disjoint sets of numbers.

@@ -47,7 +47,9 @@ fn vertex_attributes(vertex: &Vertex) -> String {
     let shape = match vertex.kind {
         Kind::Node => " shape=box",
         Kind::Filter => " shape=box peripheries=2",
-        Kind::Backend => " shape=box style=rounded",
+        Kind::Export => " shape=box style=rounded",
+        Kind::Device => " shape=octagon",
+        Kind::Backend => " shape=parallelogram",
         Kind::Job => " shape=hexagon",
     };
     format!("{shape}{}", color(vertex.owner.map(|owner| owner.0), vertex.accent))

@@ -59,16 +59,20 @@ pub(crate) enum Sign {
     Line(Accent, When),
 }
 
+/// The shapes, and what they mean.
+pub(crate) const SHAPES: [(Kind, &str); 6] = [
+    (Kind::Export, "export"),
+    (Kind::Device, "device of the guest"),
+    (Kind::Job, "block job"),
+    (Kind::Backend, "a job's BlockBackend"),
+    (Kind::Filter, "filter node that a job put in"),
+    (Kind::Node, "node"),
+];
+
 /// The signs that occur in a picture, and what they mean.
 pub(crate) fn legend(picture: &Picture) -> Vec<(Sign, String)> {
     let mut legend = Vec::new();
     let mut tell = |sign: Sign, meaning: &str| legend.push((sign, meaning.to_owned()));
-    const SHAPES: [(Kind, &str); 4] = [
-        (Kind::Backend, "BlockBackend: an export, a device, or a job's own"),
-        (Kind::Job, "block job"),
-        (Kind::Filter, "filter node that a job put in"),
-        (Kind::Node, "node"),
-    ];
     for (kind, meaning) in SHAPES {
         if picture.vertices.iter().any(|vertex| vertex.kind == kind) {
             tell(Sign::Shape(kind), meaning);

@@ -3,12 +3,16 @@
 //! A page is light or dark as the reader's screen is, and fits a phone. Its script only opens what
 //! a link leads to; without scripts the page is complete.
 
+#[cfg(test)]
+mod contrast;
+
 use std::fmt::Write;
 
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use rustc_hash::FxHashMap;
 
-use crate::picture::Picture;
+use crate::legend::SHAPES;
+use crate::picture::{Kind, Picture};
 use crate::svg::{self, Fragment, STYLE, View};
 use crate::text::escaped;
 
@@ -104,35 +108,25 @@ impl Album {
         let entry = |sign: Markup, meaning: &str| {
             html! { div { dt { (sign) } dd { (meaning) } } }
         };
-        let shape = |kind: &str, owned: &str| {
-            let outline = match kind {
-                "job" => "<path class=\"box\" d=\"M2 11L12 3H42L52 11L42 19H12Z\"/>".to_owned(),
-                _ => {
-                    let radius = if kind == "backend" { 8 } else { 3 };
-                    format!(
-                        "<rect class=\"box\" x=\"2\" y=\"3\" width=\"50\" height=\"16\" \
-                         rx=\"{radius}\"/>"
-                    )
-                }
-            };
+        let shape = |kind: Kind| {
+            let owned = if kind == Kind::Filter { "owned o0" } else { "" };
             PreEscaped(format!(
                 "<svg class=\"picture\" width=\"54\" height=\"22\" aria-hidden=\"true\">\
-                 <g class=\"drawing\"><g class=\"{owned}\">{outline}</g></g></svg>"
+                 <g class=\"drawing\"><g class=\"{owned}\">{}</g></g></svg>",
+                svg::outline(kind)
             ))
         };
         let line = |class: &str| {
             PreEscaped(format!(
                 "<svg class=\"picture\" width=\"54\" height=\"22\" aria-hidden=\"true\">\
-                 <g class=\"drawing\"><g class=\"marked {class}\"><path class=\"line\" \
+                 <g class=\"drawing\"><g class=\"{class}\"><path class=\"line\" \
                  d=\"M2 11H52\"/></g></g></svg>"
             ))
         };
         html! {
             dl class="legend" {
-                (entry(shape("backend", ""), "BlockBackend: an export, a device, or a job's own"))
-                (entry(shape("job", ""), "block job"))
-                (entry(shape("node", ""), "node"))
-                (entry(shape("node", "owned o0"), "a job's filter, edges and claims have its colour"))
+                @for (kind, meaning) in SHAPES { (entry(shape(kind), meaning)) }
+                (entry(line("owned o0"), "an edge of a job: it and the job's claims have its colour"))
                 (entry(html! { code { "+cw" } }, "the parent takes these permissions on the child"))
                 (entry(
                     html! { code { "\u{2212}wr" } },
@@ -148,11 +142,11 @@ impl Album {
                         "a claim that came through a job's filter",
                     ))
                 }
-                (entry(line("fault"), "refused: one takes what the other unshares"))
-                (entry(line("cause"), "where that comes from"))
-                (entry(line("new"), "new"))
-                (entry(line("gone"), "goes"))
-                (entry(line("changed"), "not as before"))
+                (entry(line("marked fault"), "refused: one takes what the other unshares"))
+                (entry(line("marked cause"), "where that comes from"))
+                (entry(line("marked new"), "new"))
+                (entry(line("marked gone"), "goes"))
+                (entry(line("marked changed"), "not as before"))
             }
         }
     }

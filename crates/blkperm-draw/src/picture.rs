@@ -25,7 +25,11 @@ pub enum Kind {
     Node,
     /// A node that a job has put into the graph.
     Filter,
-    /// A BlockBackend: an export's, a device's, or one that a job makes for itself.
+    /// A block export.
+    Export,
+    /// A device of the guest.
+    Device,
+    /// A BlockBackend that a job makes for itself.
     Backend,
     /// A block job.
     Job,
@@ -317,6 +321,8 @@ fn job_words(kind: &str, id: &str) -> String {
 fn root_words(holder: &Holder) -> (Kind, String, String) {
     match holder {
         Holder::Job { kind, id } => (Kind::Job, id.clone(), format!("{kind} job")),
+        Holder::Export { .. } => (Kind::Export, holder.to_string(), String::new()),
+        Holder::Device { words, .. } => (Kind::Device, words.clone(), String::new()),
         Holder::Backend { purpose } => (Kind::Backend, purpose.clone(), String::new()),
     }
 }

@@ -9,8 +9,8 @@ mod legend;
 
 use std::fmt::Write;
 
-use crate::layout::{Layout, layout};
-use crate::picture::Picture;
+use crate::layout::{Area, Layout, Point, layout};
+use crate::picture::{Kind, Picture};
 use crate::text::escaped;
 
 /// The colours and lines of pictures, for a `<style>` element.
@@ -66,6 +66,14 @@ pub fn document(picture: &Picture, title: &str) -> String {
     let _ = write!(out, "</g>\n<g transform=\"translate({MARGIN:.0} {below:.0})\">\n");
     out.push_str(&legend.svg);
     out.push_str("</g>\n</svg>\n");
+    out
+}
+
+/// The outline of a vertex of that kind, small enough for a legend.
+pub(crate) fn outline(kind: Kind) -> String {
+    let mut out = String::new();
+    let centre = Point { x: 27.0, y: 11.0 };
+    draw::shape(&mut out, kind, &Area { centre, width: 50.0, height: 16.0 }, "box");
     out
 }
 

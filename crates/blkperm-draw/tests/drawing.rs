@@ -26,8 +26,12 @@ impl<R: Rule> Build<R> {
         self.0.transact(|change| change.attach(parent, child, name, role)).expect("no conflict");
     }
 
-    fn backend(&mut self, purpose: &str, node: NodeId, demand: Demand) -> RootId {
-        let root = self.0.add_root(Holder::Backend { purpose: purpose.to_owned() }, None);
+    fn export(&mut self, id: &str, node: NodeId, demand: Demand) -> RootId {
+        self.user(Holder::Export { id: id.to_owned() }, node, demand)
+    }
+
+    fn user(&mut self, holder: Holder, node: NodeId, demand: Demand) -> RootId {
+        let root = self.0.add_root(holder, None);
         self.0.transact(|change| change.attach_root(root, node, "root", demand)).expect("fits");
         root
     }
@@ -73,19 +77,21 @@ fn fan(count: usize) -> Picture {
     let mut build = Build::new(Baseline);
     let disk = build.image("disk", None);
     for number in 0..count {
-        build.backend(&format!("export 'e{number}'"), disk, READ);
+        build.export(&format!("e{number}"), disk, READ);
     }
     Picture::of(&build.0)
 }
 
-/// Disks on chains of three, each with an export, half of them on one base.
+/// Disks on chains of three, each with a device, half of them on one base.
 fn disks(count: usize) -> Picture {
     let mut build = Build::new(Baseline);
     let base = build.image("base", None);
     for number in 0..count {
         let mid = build.image(&format!("mid{number}"), (number % 2 == 0).then_some(base));
         let top = build.image(&format!("top{number}"), Some(mid));
-        build.backend(&format!("export 'disk{number}'"), top, READ);
+        let name = format!("/machine/peripheral/disk{number}/virtio-backend");
+        let words = format!("device 'disk{number}'");
+        build.user(Holder::Device { name, words }, top, READ);
     }
     Picture::of(&build.0)
 }
@@ -124,7 +130,7 @@ fn shared_chain(length: usize) -> Picture {
     let mut build = Build::new(Baseline);
     let chain = build.chain("image", length);
     for (number, &image) in chain.iter().enumerate() {
-        build.backend(&format!("export 'e{number}'"), image, READ);
+        build.export(&format!("e{number}"), image, READ);
     }
     build.job("j0", &chain[..1]);
     Picture::of(&build.0)
@@ -173,7 +179,7 @@ fn pictures() -> Vec<(&'static str, Picture)> {
 fn conflict() -> (Picture, Picture) {
     let mut build = Build::new(Ownership::default());
     let chain = build.chain("image", 2);
-    build.backend("export 'guest'", chain[1], READ);
+    build.export("guest", chain[1], READ);
     build.job("j0", &chain);
     let before = Picture::of(&build.0);
     let stranger = build.node("stranger", &BLKDEBUG);
@@ -379,7 +385,7 @@ fn a_refusal_is_red_and_adds_what_did_not_come_to_be() {
 fn what_differs_between_two_pictures_is_marked() {
     let mut build = Build::new(Baseline);
     let disk = build.image("disk", None);
-    let guest = build.backend("export 'guest'", disk, READ);
+    let guest = build.export("guest", disk, READ);
     let before = Picture::of(&build.0);
     assert!(!Picture::between(&before, &before).shows_change());
 
@@ -390,7 +396,7 @@ fn what_differs_between_two_pictures_is_marked() {
         Ok(())
     });
     change.unwrap();
-    build.backend("export 'other'", disk, READ);
+    build.export("other", disk, READ);
     let both = Picture::between(&before, &Picture::of(&build.0));
     let marks: Vec<(&str, When, Accent)> = both
         .arrows
@@ -406,7 +412,7 @@ fn what_differs_between_two_pictures_is_marked() {
 
     let back = Picture::between(&Picture::of(&build.0), &before);
     let gone = back.vertices.iter().find(|vertex| vertex.when == When::Before).unwrap();
-    assert_eq!((gone.kind, gone.name.as_str()), (Kind::Backend, "export 'other'"));
+    assert_eq!((gone.kind, gone.name.as_str()), (Kind::Export, "export 'other'"));
 }
 
 #[test]
@@ -424,7 +430,7 @@ fn a_part_is_what_is_above_and_below() {
     let picture = disks(4);
     let part = picture.around(&["mid1".to_owned()]).unwrap();
     let names: Vec<&str> = part.vertices.iter().map(|vertex| vertex.name.as_str()).collect();
-    assert_eq!(names, ["export 'disk1'", "mid1-file", "mid1", "top1"]);
+    assert_eq!(names, ["device 'disk1'", "mid1-file", "mid1", "top1"]);
     assert_eq!(part.arrows.len(), 3);
     assert_eq!(picture.around(&["nobody".to_owned()]).unwrap_err(), "nobody");
 }
@@ -444,7 +450,7 @@ fn hostile_names_do_no_harm() {
     let mut build = Build::new(Baseline);
     for name in names {
         let node = build.node(name, &FILE);
-        build.backend(name, node, READ);
+        build.export(name, node, READ);
         build.job(name, &[node]);
     }
     let picture = Picture::of(&build.0);

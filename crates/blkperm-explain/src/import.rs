@@ -11,7 +11,7 @@ pub use build::Built;
 
 use std::collections::HashMap;
 
-use blkperm_graph::{Demand, Driver, Refusal, Role, State};
+use blkperm_graph::{Demand, Driver, Holder, Refusal, Role, State};
 use blkperm_qmp::transcript::{GraphDump, GraphEdge, GraphNode, NodeType};
 
 use crate::replies::{NodeInfo, Replies};
@@ -140,7 +140,7 @@ struct Edge {
 /// A BlockBackend: who uses it.
 #[derive(Clone, Debug)]
 struct Backend {
-    purpose: String,
+    holder: Holder,
     job: Option<usize>,
     export: Option<Export>,
     device: Option<String>,
@@ -204,16 +204,16 @@ impl Survey {
     pub fn unexplained(&self) -> Vec<Unexplained> {
         let unexplained = self.edges.iter().filter_map(|edge| {
             let expected = edge.unexplained?;
-            let parent = match edge.parent {
-                Parent::Node(node) => (NodeType::BlockDriver, &self.nodes[node].name),
-                Parent::Job(job) => (NodeType::BlockJob, &self.jobs[job].id),
+            let (r#type, name) = match edge.parent {
+                Parent::Node(node) => (NodeType::BlockDriver, self.nodes[node].name.clone()),
+                Parent::Job(job) => (NodeType::BlockJob, self.jobs[job].id.clone()),
                 Parent::Backend(backend) => {
-                    (NodeType::BlockBackend, &self.backends[backend].purpose)
+                    (NodeType::BlockBackend, self.backends[backend].holder.to_string())
                 }
             };
             let edge = GraphEdge {
                 child: self.nodes[edge.child].name.clone(),
-                parent: GraphNode { r#type: parent.0, name: parent.1.clone() },
+                parent: GraphNode { r#type, name },
                 name: edge.name.clone(),
                 demand: edge.demand,
             };
@@ -252,7 +252,7 @@ impl Survey {
                 NodeType::BlockJob => (1, Parent::Job(jobs[name])),
                 NodeType::BlockBackend => {
                     self.backends.push(Backend {
-                        purpose: "an unnamed BlockBackend".to_owned(),
+                        holder: Holder::Backend { purpose: "an unnamed BlockBackend".to_owned() },
                         job: None,
                         export: None,
                         device: Some(name).filter(|name| !name.is_empty()).map(str::to_owned),

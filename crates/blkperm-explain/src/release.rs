@@ -120,8 +120,7 @@ impl Action {
 
 fn unplug<R: Rule>(monitor: &mut Monitor<R>, device: &str) -> bool {
     let graph = &monitor.layer().graph;
-    let is_it =
-        |holder: &Holder| matches!(holder, Holder::Backend { purpose } if purpose == device);
+    let is_it = |holder: &Holder| matches!(holder, Holder::Device { words, .. } if words == device);
     let root = graph.roots().into_iter().find(|&root| is_it(graph.holder(root)));
     root.map(|root| monitor.layer_mut().remove_backend(root)).is_some()
 }
@@ -135,6 +134,15 @@ pub struct Proposal {
     pub is_sure: bool,
 }
 
+/// What would let something pass.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Proposals {
+    /// What was found, the best first.
+    pub found: Vec<Proposal>,
+    /// Whether the search ended before all was looked at, since there was too much.
+    pub is_cut_short: bool,
+}
+
 /// The smallest sets of releases after which `question` is answered by [`Fate::Done`], sure ones and
 /// those with fewest members first. The question is asked of forks of `monitor`.
 ///
@@ -144,25 +152,23 @@ pub fn proposals<R: Rule + Clone>(
     monitor: &Monitor<R>,
     doubts: &[Monitor<R>],
     question: &dyn Fn(&mut Monitor<R>) -> Fate,
-) -> Vec<Proposal> {
+) -> Proposals {
     let search = Search { monitor, question };
     let sure = |actions: &Actions| {
         doubts.iter().all(|monitor| Search { monitor, question }.is_least(actions))
     };
-    let mut proposals: Vec<Proposal> = search
-        .sets()
-        .into_iter()
-        .map(|actions| Proposal { is_sure: sure(&actions), actions })
-        .collect();
-    proposals.sort_by_key(|proposal| (!proposal.is_sure, proposal.actions.len()));
-    proposals
+    let (sets, is_cut_short) = search.sets();
+    let mut found: Vec<Proposal> =
+        sets.into_iter().map(|actions| Proposal { is_sure: sure(&actions), actions }).collect();
+    found.sort_by_key(|proposal| (!proposal.is_sure, proposal.actions.len()));
+    Proposals { found, is_cut_short }
 }
 
 type Actions = Vec<Action>;
 
 impl<R: Rule + Clone> Search<'_, R> {
-    /// The smallest sets of releases that work.
-    fn sets(&self) -> Vec<Actions> {
+    /// The smallest sets of releases that work, and whether the search was cut short.
+    fn sets(&self) -> (Vec<Actions>, bool) {
         let mut found: Vec<Actions> = Vec::new();
         let mut seen: HashSet<Vec<String>> = HashSet::new();
         let mut waiting: VecDeque<Actions> = VecDeque::from([Vec::new()]);
@@ -174,7 +180,7 @@ impl<R: Rule + Clone> Search<'_, R> {
             }
             trials += 1;
             if trials > MOST_TRIALS || found.len() >= MOST_PROPOSALS {
-                break;
+                return (found, true);
             }
             match self.play(&set) {
                 Played::Good => {
@@ -198,7 +204,7 @@ impl<R: Rule + Clone> Search<'_, R> {
                 Played::Impossible => {}
             }
         }
-        found
+        (found, false)
     }
 }
 
@@ -354,22 +360,14 @@ fn release_root<R: Rule>(
     let action = if let Some(owner) = owner {
         let job = monitor.layer().jobs().iter().find(|job| job.owner() == owner);
         job.map(|job| release_job(job, style))
-    } else if let Some(id) = monitor.export_of(root) {
-        Some(Action::DeleteExport(id.to_owned()))
     } else {
         match holder {
-            Holder::Backend { purpose } if is_device(purpose) => {
-                Some(Action::Unplug(purpose.clone()))
-            }
+            Holder::Export { id } => Some(Action::DeleteExport(id.clone())),
+            Holder::Device { words, .. } => Some(Action::Unplug(words.clone())),
             _ => None,
         }
     };
     add(action, actions)
-}
-
-/// Whether a BlockBackend is a device's, by what it is for.
-fn is_device(purpose: &str) -> bool {
-    purpose.starts_with("device ") || purpose.starts_with("drive ")
 }
 
 fn release_job(job: &Job, style: Style) -> Action {

@@ -202,29 +202,30 @@ impl fmt::Display for Way {
     }
 }
 
-/// What would become of a job that ends now in one of its ways.
+/// A job that ends now in one of its ways.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Ending {
     /// The job's id.
     pub job: String,
     /// QEMU's name of its type.
     pub kind: &'static str,
-    /// How it would end.
+    /// How it ends.
     pub way: Way,
-    /// What would come of that.
-    pub fate: Fate,
 }
 
-/// For every job that is not over, what would come of each way in which it can end.
-pub fn endings<R: Rule + Clone>(monitor: &Monitor<R>) -> Vec<Ending> {
-    let mut endings = Vec::new();
-    for job in monitor.layer().jobs() {
-        for way in ways(job) {
-            let fate = end(&mut monitor.clone(), job.id(), way);
-            endings.push(Ending { job: job.id().to_owned(), kind: job.kind(), way, fate });
-        }
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} job '{}': {}", self.kind, self.job, self.way)
     }
-    endings
+}
+
+/// Each way in which a job can end, for every job that is not over.
+pub fn endings<R: Rule>(monitor: &Monitor<R>) -> Vec<Ending> {
+    let endings = monitor.layer().jobs().iter().flat_map(|job| {
+        let ending = |way| Ending { job: job.id().to_owned(), kind: job.kind(), way };
+        ways(job).into_iter().map(ending)
+    });
+    endings.collect()
 }
 
 fn ways(job: &Job) -> Vec<Way> {
@@ -237,28 +238,31 @@ fn ways(job: &Job) -> Vec<Way> {
     }
 }
 
-/// Ends a job in that way.
-pub fn end<R: Rule>(monitor: &mut Monitor<R>, job: &str, way: Way) -> Fate {
-    let status = monitor.layer().job(job).map(Job::status);
-    if matches!(status, Some(Status::Paused | Status::Standby)) && way != Way::Cancel {
-        // It is held by nobody but the user.
-        let _ = monitor.layer_mut().resume(job);
+impl Ending {
+    /// Ends the job.
+    pub fn play<R: Rule>(&self, monitor: &mut Monitor<R>) -> Fate {
+        let Ending { job, way, .. } = self;
+        let status = monitor.layer().job(job).map(Job::status);
+        if matches!(status, Some(Status::Paused | Status::Standby)) && *way != Way::Cancel {
+            // It is held by nobody but the user.
+            let _ = monitor.layer_mut().resume(job);
+        }
+        let fate = match way {
+            Way::ByItself => run_alone(monitor, job),
+            Way::Complete => match run_alone(monitor, job) {
+                Fate::Done => ask(monitor, "job-complete", json!({"id": job})),
+                fate => fate,
+            },
+            Way::Finalize => ask(monitor, "job-finalize", json!({"id": job})),
+            Way::CancelGracefully => ask(monitor, "block-job-cancel", json!({"device": job})),
+            Way::Cancel => ask(monitor, "job-cancel", json!({"id": job})),
+        };
+        let status = monitor.layer().job(job).map(Job::status);
+        if fate.is_done() && status == Some(Status::Pending) {
+            return ask(monitor, "job-finalize", json!({"id": job}));
+        }
+        fate
     }
-    let fate = match way {
-        Way::ByItself => run_alone(monitor, job),
-        Way::Complete => match run_alone(monitor, job) {
-            Fate::Done => ask(monitor, "job-complete", json!({"id": job})),
-            fate => fate,
-        },
-        Way::Finalize => ask(monitor, "job-finalize", json!({"id": job})),
-        Way::CancelGracefully => ask(monitor, "block-job-cancel", json!({"device": job})),
-        Way::Cancel => ask(monitor, "job-cancel", json!({"id": job})),
-    };
-    let status = monitor.layer().job(job).map(Job::status);
-    if fate.is_done() && status == Some(Status::Pending) {
-        return ask(monitor, "job-finalize", json!({"id": job}));
-    }
-    fate
 }
 
 /// Asks something of a job, and lets it go on.

@@ -165,8 +165,8 @@ impl<R: Rule> Stage<R> {
             }
             Action::AddExport { slot, place, writable } => {
                 let node = at(world, place);
-                let purpose = EXPORTS[usize::from(slot)];
-                let export = add_export(&mut world.layer, purpose, node, writable)?;
+                let id = EXPORTS[usize::from(slot)];
+                let export = add_export(&mut world.layer, id, node, writable)?;
                 world.cast.exports[usize::from(slot)] = Some(export);
             }
             Action::RemoveExport(slot) => {
@@ -243,13 +243,13 @@ fn add_stranger<R: Rule>(
 /// As the NBD server makes an export: it takes what it needs, then unshares resizing.
 fn add_export<R: Rule>(
     layer: &mut BlockLayer<R>,
-    purpose: &str,
+    id: &str,
     node: NodeId,
     writable: bool,
 ) -> Result<RootId, Failure> {
     let mut take = Permissions::CONSISTENT_READ;
     take.set(Permissions::WRITE, writable);
-    let holder = Holder::Backend { purpose: purpose.to_owned() };
+    let holder = Holder::Export { id: id.to_owned() };
     let export = layer.graph.add_root(holder, None);
     let demand = Demand::new(take, Permissions::RESIZE);
     match layer.graph.transact(|change| change.attach_root(export, node, "root", demand)) {

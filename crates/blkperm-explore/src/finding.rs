@@ -177,9 +177,7 @@ impl<R: Rule> Stage<R> {
             }
             ParentName::Node(name) if name.starts_with("filter") => "a job's filter".to_owned(),
             ParentName::Node(_) => "an image".to_owned(),
-            ParentName::Root(Holder::Backend { purpose }) if purpose.starts_with("export") => {
-                "an export".to_owned()
-            }
+            ParentName::Root(Holder::Export { .. }) => "an export".to_owned(),
             ParentName::Root(_) => "a job".to_owned(),
         }
     }

@@ -14,7 +14,7 @@ pub(crate) const LENGTH: u64 = 1 << 20;
 const STRANGERS: [&str; Universe::STRANGERS] = ["stranger0", "stranger1", "stranger2"];
 const FILTERS: [&str; Universe::JOBS] = ["filter0", "filter1"];
 const JOBS: [&str; Universe::JOBS] = ["j0", "j1"];
-pub(crate) const EXPORTS: [&str; Universe::EXPORTS] = ["export 'e0'", "export 'e1'"];
+pub(crate) const EXPORTS: [&str; Universe::EXPORTS] = ["e0", "e1"];
 
 /// A universe with its start state, under a rule and a completion.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The block graph: nodes, edges, and the parents that are not nodes.
 
+use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -57,7 +58,19 @@ pub enum Parent {
 /// Who a parent is that is not a node.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Holder {
-    /// A BlockBackend, with what it serves, for example `export 'e0'`.
+    /// A block export, by its BlockBackend.
+    Export {
+        /// The export's id.
+        id: String,
+    },
+    /// A device of the guest, by its BlockBackend.
+    Device {
+        /// The name of the BlockBackend, or else what QEMU calls the device.
+        name: String,
+        /// What people call it, in words that follow "by".
+        words: String,
+    },
+    /// Any other BlockBackend: one that a job makes for itself.
     Backend {
         /// What the BlockBackend is for, in words that follow "by".
         purpose: String,
@@ -69,6 +82,18 @@ pub enum Holder {
         /// The job's id.
         id: String,
     },
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Export { id } => write!(f, "export '{id}'"),
+            Holder::Device { words: who, .. } | Holder::Backend { purpose: who } => {
+                f.write_str(who)
+            }
+            Holder::Job { kind, id } => write!(f, "{kind} job '{id}'"),
+        }
+    }
 }
 
 /// What is needed to add a node.

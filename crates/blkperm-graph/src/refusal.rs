@@ -140,8 +140,7 @@ impl fmt::Display for ParentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ParentName::Node(name) => write!(f, "node '{name}'"),
-            ParentName::Root(Holder::Job { kind, id }) => write!(f, "{kind} job '{id}'"),
-            ParentName::Root(Holder::Backend { purpose }) => f.write_str(purpose),
+            ParentName::Root(holder) => holder.fmt(f),
         }
     }
 }

@@ -69,7 +69,7 @@ fn blocker_of_edge<R: Rule>(
         Parent::Node(_) => None,
         Parent::Root(root) => match graph.holder(root) {
             Holder::Job { kind, .. } => Some(Blocker::Job(kind)),
-            Holder::Backend { .. } => None,
+            _ => None,
         },
     }
 }

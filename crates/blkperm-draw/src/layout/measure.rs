@@ -71,8 +71,8 @@ pub(super) fn vertex(picture: &Picture, id: VertexId, is_again: bool) -> (f64, f
     let widest = lines.iter().map(|(text, size)| text_width(text, *size)).fold(0.0, f64::max);
     let ends = match vertex.kind {
         Kind::Node | Kind::Filter => 0.0,
-        Kind::Backend => 8.0,
-        Kind::Job => 14.0,
+        Kind::Export | Kind::Device => 8.0,
+        Kind::Backend | Kind::Job => 14.0,
     };
     let height = lines.len() as f64 * LINE_HEIGHT + PADDING;
     ((widest + 2.0 * (PADDING + ends)).max(64.0), height)

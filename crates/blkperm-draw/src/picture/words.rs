@@ -71,7 +71,7 @@ impl Vertex {
             Kind::Node | Kind::Filter if note.is_empty() => format!("node '{name}'"),
             Kind::Node | Kind::Filter => format!("node '{name}' ({note})"),
             Kind::Job => format!("{note} '{name}'"),
-            Kind::Backend => name.clone(),
+            Kind::Export | Kind::Device | Kind::Backend => name.clone(),
         }
     }
 }

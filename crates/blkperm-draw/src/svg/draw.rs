@@ -153,20 +153,13 @@ fn bar(out: &mut String, area: &Area) {
 }
 
 /// The outline of a vertex.
-pub(super) fn shape(out: &mut String, kind: Kind, area: &Area, class: &str) {
+pub(crate) fn shape(out: &mut String, kind: Kind, area: &Area, class: &str) {
     let (left, top, right, bottom) = (area.left(), area.top(), area.right(), area.bottom());
     let radius = match kind {
         Kind::Node | Kind::Filter => 4.0,
-        Kind::Backend => area.height / 2.0,
-        Kind::Job => {
-            let (inner_left, inner_right) = (left + 12.0, right - 12.0);
-            let middle = area.centre.y;
-            let _ = write!(
-                out,
-                "<path class=\"{class}\" d=\"M{left:.1} {middle:.1}L{inner_left:.1} {top:.1}\
-                 H{inner_right:.1}L{right:.1} {middle:.1}L{inner_right:.1} {bottom:.1}\
-                 H{inner_left:.1}Z\"/>"
-            );
+        Kind::Export => area.height / 2.0,
+        Kind::Device | Kind::Backend | Kind::Job => {
+            let _ = write!(out, "<path class=\"{class}\" d=\"{}\"/>", corners(kind, area));
             return;
         }
     };
@@ -174,8 +167,43 @@ pub(super) fn shape(out: &mut String, kind: Kind, area: &Area, class: &str) {
         out,
         "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" \
          height=\"{:.1}\" rx=\"{radius:.0}\"/>",
-        area.width, area.height
+        right - left,
+        bottom - top
     );
+}
+
+/// An outline with corners: a hexagon for a job, a slanting box for what is a job's, a box with its
+/// corners cut for a device.
+fn corners(kind: Kind, area: &Area) -> String {
+    const SLANT: f64 = 12.0;
+    const CUT: f64 = 7.0;
+    let (left, top, right, bottom) = (area.left(), area.top(), area.right(), area.bottom());
+    let middle = area.centre.y;
+    let points = match kind {
+        Kind::Job => vec![
+            (left, middle),
+            (left + SLANT, top),
+            (right - SLANT, top),
+            (right, middle),
+            (right - SLANT, bottom),
+            (left + SLANT, bottom),
+        ],
+        Kind::Backend => {
+            vec![(left + SLANT, top), (right, top), (right - SLANT, bottom), (left, bottom)]
+        }
+        _ => vec![
+            (left + CUT, top),
+            (right - CUT, top),
+            (right, top + CUT),
+            (right, bottom - CUT),
+            (right - CUT, bottom),
+            (left + CUT, bottom),
+            (left, bottom - CUT),
+            (left, top + CUT),
+        ],
+    };
+    let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+    format!("M{}Z", points.join("L"))
 }
 
 /// A line of text around `x`, its foot at `y`. What is not ASCII is made to fit into the room that

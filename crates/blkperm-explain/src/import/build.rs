@@ -162,10 +162,10 @@ impl Survey {
             })
         });
         let nodes: Vec<NodeId> = nodes.collect();
-        let backends = self.backends.iter().map(|backend| {
-            let holder = Holder::Backend { purpose: backend.purpose.clone() };
-            graph.add_root(holder, owner(backend.job))
-        });
+        let backends = self
+            .backends
+            .iter()
+            .map(|backend| graph.add_root(backend.holder.clone(), owner(backend.job)));
         let backends = backends.collect();
         self.lock_files(graph, &nodes);
         Ids { nodes, backends, jobs }

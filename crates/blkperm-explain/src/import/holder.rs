@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use blkperm_graph::{Demand, Permissions, State};
+use blkperm_graph::{Demand, Holder, Permissions, State};
 
 use super::{Export, Parent, Survey};
 use crate::replies::{self, Replies};
@@ -18,10 +18,11 @@ impl Survey {
                     let devices = replies.devices.iter().flatten();
                     let qdev =
                         devices.filter(|it| it.device == *name).find_map(|it| it.qdev.as_deref());
-                    self.backends[backend].purpose = match qdev {
+                    let words = match qdev {
                         Some(qdev) => format!("drive '{name}' of device '{}'", short(qdev)),
                         None => format!("device '{}'", short(name)),
                     };
+                    self.backends[backend].holder = Holder::Device { name: name.clone(), words };
                 }
                 None => free.entry(edge.child).or_default().push(place),
             }
@@ -40,8 +41,8 @@ impl Survey {
             if let Parent::Backend(backend) = self.edges[edge].parent
                 && self.edges[edge].demand == READING
             {
-                let purpose = "the remains of a block-stream that was refused";
-                self.backends[backend].purpose = purpose.to_owned();
+                let purpose = "the remains of a block-stream that was refused".to_owned();
+                self.backends[backend].holder = Holder::Backend { purpose };
             }
         }
     }
@@ -65,7 +66,8 @@ impl Survey {
                     unreachable!("only edges of BlockBackends are free");
                 };
                 let (name, id) = (kind.name(), &self.jobs[job].id);
-                self.backends[backend].purpose = format!("{name} job '{id}' {}", own.doing);
+                let purpose = format!("{name} job '{id}' {}", own.doing);
+                self.backends[backend].holder = Holder::Backend { purpose };
                 self.backends[backend].job = Some(job);
                 self.jobs[job].backends.push(backend);
             }
@@ -104,7 +106,7 @@ impl Survey {
                     unreachable!("only edges of BlockBackends are free");
                 };
                 let export = Export { id: export.id.clone(), kind: export.r#type.clone() };
-                self.backends[backend].purpose = format!("export '{}'", export.id);
+                self.backends[backend].holder = Holder::Export { id: export.id.clone() };
                 self.backends[backend].export = Some(export);
             }
         }

@@ -89,7 +89,7 @@ fn check(
     let Ok(tried) = Tried::new(command.clone()) else { return };
     let fate = tried.play(&mut monitor.clone());
     let Fate::Refused { denied: Some(_), .. } = fate else { return };
-    let proposals: Vec<Proposal> = proposals(&monitor, &doubts, &|fork| tried.play(fork));
+    let proposals: Vec<Proposal> = proposals(&monitor, &doubts, &|fork| tried.play(fork)).found;
     let is_helpless = proposals.is_empty();
     let sure: Vec<Vec<Action>> =
         proposals.into_iter().filter(|it| it.is_sure).map(|it| it.actions).collect();

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use blkperm_explain::{Action as Release, Fate, Tried, endings, proposals};
+use blkperm_explain::{Action as Release, Ending, Fate, Tried, endings, proposals};
 use blkperm_graph::{Fault, ParentName, Refusal};
 use blkperm_qemu::{Daemon, Programs};
 use blkperm_qmp::play::{Endpoint, Stop};
@@ -113,8 +113,9 @@ fn an_abort_is_foretold_with_the_stranger_and_what_is_proposed_prevents_it() {
         });
         assert!(named, "{name}: {refusal}");
         let ends = endings(&monitor);
-        assert!(ends.iter().any(|end| matches!(end.fate, Fate::Aborts(_))), "{name}: {ends:?}");
-        let proposals = proposals(&monitor, &doubts, &|fork| tried.play(fork));
+        let aborts = |end: &Ending| matches!(end.play(&mut monitor.clone()), Fate::Aborts(_));
+        assert!(ends.iter().any(aborts), "{name}: {ends:?}");
+        let proposals = proposals(&monitor, &doubts, &|fork| tried.play(fork)).found;
         assert!(!proposals.is_empty(), "{name}: nothing is proposed");
         for proposal in proposals {
             let mut daemon = Daemon::start(&programs).unwrap();

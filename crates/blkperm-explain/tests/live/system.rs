@@ -157,7 +157,7 @@ fn check(replies: &Replies) {
     assert_eq!(holders, expected);
     let target = who(graph).into_iter().find(|held| held.node == "target").unwrap();
     assert_eq!(target.taken[1], ["mirror job 'j0' writing its target"]);
-    assert!(endings(&monitor).iter().all(|end| end.fate.is_done()));
+    assert!(endings(&monitor).iter().all(|end| end.play(&mut monitor.clone()).is_done()));
 }
 
 #[test]

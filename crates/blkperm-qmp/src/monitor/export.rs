@@ -36,12 +36,6 @@ pub(super) struct Export {
 }
 
 impl<R: Rule> Monitor<R> {
-    /// The id of the export whose BlockBackend this is.
-    pub fn export_of(&self, backend: RootId) -> Option<&str> {
-        let mut exports = self.exports.exports.iter();
-        exports.find(|export| export.backend == backend).map(|export| export.id.as_str())
-    }
-
     pub(super) fn nbd_server_start(&mut self, _: &NbdServerOptionsLegacy) -> Result<Value, Failed> {
         if self.exports.nbd_server_runs {
             return Err(Failed::generic("NBD server already running"));
@@ -175,7 +169,7 @@ impl<R: Rule> Monitor<R> {
     ) -> Result<RootId, Failed> {
         self.layer.drain_all();
         let graph = &mut self.layer.graph;
-        let backend = graph.add_root(Holder::Backend { purpose: format!("export '{id}'") }, None);
+        let backend = graph.add_root(Holder::Export { id: id.to_owned() }, None);
         let demand = Demand::taking(take);
         match graph.transact(|change| change.attach_root(backend, node, "root", demand)) {
             Ok(_) => Ok(backend),

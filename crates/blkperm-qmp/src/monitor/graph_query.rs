@@ -61,7 +61,8 @@ impl<R: Rule> Walk<'_, R> {
             Parent::Node(node) => ("block-driver", self.graph.name(node)),
             Parent::Root(root) => match self.graph.holder(root) {
                 Holder::Job { id, .. } => ("block-job", id.as_str()),
-                Holder::Backend { .. } => ("block-backend", ""),
+                Holder::Device { name, .. } => ("block-backend", name.as_str()),
+                Holder::Export { .. } | Holder::Backend { .. } => ("block-backend", ""),
             },
         };
         self.nodes.push(json!({"id": id, "type": kind, "name": name}));

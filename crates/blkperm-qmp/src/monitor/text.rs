@@ -135,7 +135,10 @@ fn parent(parent: &ParentName) -> String {
     match parent {
         ParentName::Node(name) => format!("node '{name}'"),
         ParentName::Root(Holder::Job { kind, id }) => format!("{kind} job '{id}'"),
-        ParentName::Root(Holder::Backend { .. }) => "an unnamed block device".to_owned(),
+        ParentName::Root(Holder::Device { name, .. }) => format!("block device '{name}'"),
+        ParentName::Root(Holder::Export { .. } | Holder::Backend { .. }) => {
+            "an unnamed block device".to_owned()
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a rule answers: to the commands that are tried, and to what they lead to.
 
-use blkperm_explain::{Ending, Fate, Proposal, Tried, end, endings, proposals, run_new_jobs};
+use blkperm_explain::{Ending, Fate, Proposals, Tried, endings, proposals, run_new_jobs};
 use blkperm_graph::{Refusal, Rule};
 use blkperm_qmp::Monitor;
 use serde_json::Value;
 
 use super::subject::Subject;
+use crate::label::label;
 use crate::registry::{Combination, WithRule, with_rule};
 
 /// What a rule answers.
@@ -15,29 +16,27 @@ pub(crate) struct Answer {
     /// Why the graph as it is could not have come about under the rule, where that is so.
     pub(crate) impossible: Option<Refusal>,
     /// What became of each command, up to the first that is not done.
-    pub(crate) tried: Vec<Trial>,
+    pub(crate) tried: Vec<Foreseen<Value>>,
     /// What the end of each job would lead to after that; nothing where a command is not done.
-    pub(crate) endings: Vec<Foreseen>,
+    pub(crate) endings: Vec<Foreseen<Ending>>,
 }
 
-/// A command that was tried.
-pub(crate) struct Trial {
-    /// The request.
-    pub(crate) request: Value,
-    /// What became of it.
+/// What would become of something: of a command, or of a job that ends in one of its ways.
+pub(crate) struct Foreseen<T> {
+    /// What is asked about.
+    pub(crate) what: T,
+    /// What becomes of it.
+    pub(crate) outcome: Outcome,
+}
+
+/// What becomes of something, and what to do.
+pub(crate) struct Outcome {
+    /// What becomes of it.
     pub(crate) fate: Fate,
-    /// What would let it pass, where it did not.
-    pub(crate) proposals: Vec<Proposal>,
+    /// What would let it pass, where it does not.
+    pub(crate) proposals: Proposals,
     /// What else may become of it, by what the answers of QEMU do not tell.
     pub(crate) doubt: Option<Fate>,
-}
-
-/// The end of a job in one of its ways.
-pub(crate) struct Foreseen {
-    /// How it ends, and what comes of that.
-    pub(crate) ending: Ending,
-    /// What would let it pass, where it does not.
-    pub(crate) proposals: Vec<Proposal>,
 }
 
 /// The worst that would happen.
@@ -67,11 +66,17 @@ impl Answer {
         with_rule(combination.rule, Question { subject, combination, tried })
     }
 
+    /// All that was asked, in words, and what becomes of it: commands first.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = (String, &Outcome)> {
+        let tried = self.tried.iter().map(|one| (label(&one.what), &one.outcome));
+        let ended = self.endings.iter().map(|one| (one.what.to_string(), &one.outcome));
+        tried.chain(ended)
+    }
+
     /// The worst that would happen.
     pub(crate) fn worst(&self) -> Worst {
-        let tried = self.tried.iter().map(|trial| &trial.fate);
-        let fates = tried.chain(self.endings.iter().map(|foreseen| &foreseen.ending.fate));
-        let worst = fates.map(Worst::of).max().unwrap_or(Worst::Nothing);
+        let fates = self.outcomes().map(|(_, outcome)| Worst::of(&outcome.fate));
+        let worst = fates.max().unwrap_or(Worst::Nothing);
         if self.impossible.is_some() { worst.max(Worst::Refused) } else { worst }
     }
 }
@@ -110,11 +115,8 @@ impl WithRule for Question<'_> {
                 fate => fate,
             };
             let fate = play(&mut monitor);
-            let (request, is_done) = (command.request.clone(), fate.is_done());
-            let proposals = match is_done {
-                true => Vec::new(),
-                false => proposals(&before, &doubts_before, &play),
-            };
+            let is_done = fate.is_done();
+            let proposals = proposals_for(&fate, &before, &doubts_before, &play);
             let mut doubt = None;
             doubts.retain_mut(|fork| {
                 let other = play(fork);
@@ -122,20 +124,34 @@ impl WithRule for Question<'_> {
                 doubt = doubt.take().or(differs.then_some(other));
                 goes_on
             });
-            answer.tried.push(Trial { request, fate, proposals, doubt });
+            let outcome = Outcome { fate, proposals, doubt };
+            answer.tried.push(Foreseen { what: command.request.clone(), outcome });
             if !is_done {
                 return answer;
             }
         }
         let foresee = |ending: Ending| {
-            let question = |fork: &mut Monitor<R>| end(fork, &ending.job, ending.way);
-            let proposals = match ending.fate.is_done() {
-                true => Vec::new(),
-                false => proposals(&monitor, &doubts, &question),
-            };
-            Foreseen { ending, proposals }
+            let question = |fork: &mut Monitor<R>| ending.play(fork);
+            let fate = question(&mut monitor.clone());
+            let proposals = proposals_for(&fate, &monitor, &doubts, &question);
+            let others = doubts.iter().map(|fork| question(&mut fork.clone()));
+            let doubt = others.into_iter().find(|other| other.is_done() != fate.is_done());
+            Foreseen { outcome: Outcome { fate, proposals, doubt }, what: ending }
         };
         answer.endings = endings(&monitor).into_iter().map(foresee).collect();
         answer
+    }
+}
+
+/// What would let something pass, where it does not.
+fn proposals_for<R: Rule + Clone>(
+    fate: &Fate,
+    monitor: &Monitor<R>,
+    doubts: &[Monitor<R>],
+    question: &dyn Fn(&mut Monitor<R>) -> Fate,
+) -> Proposals {
+    match fate {
+        Fate::Done => Proposals::default(),
+        _ => proposals(monitor, doubts, question),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use blkperm_explain::{Action, Fate, Held, Proposal};
+use blkperm_explain::{Action, Ending, Fate, Held, Proposal};
 use blkperm_graph::{Fault, ParentName, Permissions, Refusal, State, Step};
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::{Answer, Outcome};
 use super::subject::{Asked, Subject};
 
 /// Writes one object.
@@ -76,22 +76,10 @@ fn way(steps: &[Step]) -> Value {
 }
 
 fn answer(answer: &Answer) -> Value {
-    let tried = answer.tried.iter().map(|trial| {
-        json!({
-            "command": trial.request,
-            "outcome": fate(&trial.fate),
-            "proposals": proposals(&trial.proposals),
-            "perhaps": trial.doubt.as_ref().map(fate),
-        })
-    });
-    let endings = answer.endings.iter().map(|foreseen| {
-        json!({
-            "job": foreseen.ending.job,
-            "type": foreseen.ending.kind,
-            "way": foreseen.ending.way.to_string(),
-            "outcome": fate(&foreseen.ending.fate),
-            "proposals": proposals(&foreseen.proposals),
-        })
+    let tried = answer.tried.iter().map(|one| told(json!({"command": one.what}), &one.outcome));
+    let endings = answer.endings.iter().map(|one| {
+        let Ending { job, kind, way } = &one.what;
+        told(json!({"job": job, "type": kind, "way": way.to_string()}), &one.outcome)
     });
     json!({
         "rule": answer.combination.rule,
@@ -100,6 +88,16 @@ fn answer(answer: &Answer) -> Value {
         "tried": tried.collect::<Vec<_>>(),
         "endings": endings.collect::<Vec<_>>(),
     })
+}
+
+/// What becomes of something, with what it is.
+fn told(mut what: Value, outcome: &Outcome) -> Value {
+    let Outcome { fate: became, proposals, doubt } = outcome;
+    what["outcome"] = fate(became);
+    what["proposals"] = json!(proposals_in(&proposals.found));
+    what["more-proposals"] = json!(proposals.is_cut_short);
+    what["perhaps"] = json!(doubt.as_ref().map(fate));
+    what
 }
 
 fn fate(fate: &Fate) -> Value {
@@ -142,7 +140,7 @@ fn fault(fault: &Fault) -> Value {
     })
 }
 
-fn proposals(proposals: &[Proposal]) -> Vec<Value> {
+fn proposals_in(proposals: &[Proposal]) -> Vec<Value> {
     let action = |action: &Action| json!({"text": action.to_string(), "command": action.command()});
     let proposal = |proposal: &Proposal| {
         let actions: Vec<Value> = proposal.actions.iter().map(action).collect();

@@ -1,7 +1,7 @@
 //! What a rule's answers look like: the graph, and what would become of it.
 
 use blkperm_draw::Picture;
-use blkperm_explain::{Fate, Tried, end, endings, run_new_jobs};
+use blkperm_explain::{Fate, Tried, endings, run_new_jobs};
 use blkperm_graph::Rule;
 use blkperm_qmp::Monitor;
 
@@ -80,7 +80,7 @@ impl WithRule for Draw<'_> {
         let before = picture(&monitor);
         for ending in endings(&monitor) {
             let mut fork = monitor.clone();
-            let fate = end(&mut fork, &ending.job, ending.way);
+            let fate = ending.play(&mut fork);
             pictures.endings.push(outcome(&before, &fork, &fate));
         }
         pictures

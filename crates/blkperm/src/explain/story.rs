@@ -1,10 +1,9 @@
 //! What an explanation says, whatever it is written for.
 
-use blkperm_explain::{Fate, Held};
+use blkperm_explain::{Fate, Held, Proposals};
 
-use super::answer::{Answer, Foreseen};
+use super::answer::{Answer, Outcome};
 use super::subject::Subject;
-use crate::label::label;
 
 /// What the answers of a QEMU do not tell.
 pub(super) const UNTOLD: &str = "if nodes were opened with their parents and go with them, if what a job \
@@ -39,10 +38,8 @@ pub(super) fn signed(held: &Held, place: usize) -> Vec<(char, &str)> {
 
 /// All that some rule has an answer to: the commands that are tried, then the ends of jobs.
 pub(super) fn questions(answers: &[Answer]) -> Vec<String> {
-    let tried = answers.iter().flat_map(|answer| &answer.tried).map(|trial| label(&trial.request));
-    let ended = answers.iter().flat_map(|answer| &answer.endings).map(question);
     let mut questions: Vec<String> = Vec::new();
-    for question in tried.chain(ended) {
+    for (question, _) in answers.iter().flat_map(Answer::outcomes) {
         if !questions.contains(&question) {
             questions.push(question);
         }
@@ -50,17 +47,28 @@ pub(super) fn questions(answers: &[Answer]) -> Vec<String> {
     questions
 }
 
-/// What a rule answers to each question that it has an answer to.
-pub(super) fn fates(answer: &Answer) -> Vec<(String, &Fate)> {
-    let tried = answer.tried.iter().map(|trial| (label(&trial.request), &trial.fate));
-    let ended = answer.endings.iter().map(|one| (question(one), &one.ending.fate));
-    tried.chain(ended).collect()
+/// What a rule answers to a question, if it has an answer to it.
+pub(super) fn fate<'a>(answer: &'a Answer, question: &str) -> Option<&'a Fate> {
+    let mut outcomes = answer.outcomes();
+    outcomes.find(|(asked, _)| asked == question).map(|(_, outcome)| &outcome.fate)
 }
 
-/// The end of a job as a question.
-pub(super) fn question(foreseen: &Foreseen) -> String {
-    let ending = &foreseen.ending;
-    format!("{} job '{}': {}", ending.kind, ending.job, ending.way)
+/// What else may become of something, if anything may.
+pub(super) fn doubt(outcome: &Outcome) -> Option<String> {
+    outcome.doubt.as_ref().map(|doubt| format!("perhaps {}, {UNTOLD}", verdict(doubt)))
+}
+
+/// What introduces proposals, or says that there are none.
+pub(super) fn remedies(proposals: &Proposals) -> String {
+    let more = if proposals.is_cut_short { ", of more that there may be" } else { "" };
+    match (proposals.found.len(), proposals.is_cut_short) {
+        (0, false) => "Nothing that could be released lets it pass.".to_owned(),
+        (0, true) => {
+            "Nothing was found that lets it pass; there is too much to try all.".to_owned()
+        }
+        (1, _) => format!("To let it pass, do this{more}:"),
+        _ => format!("To let it pass, do one of these{more}:"),
+    }
 }
 
 /// What became of something, in one sentence.

@@ -3,15 +3,14 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use blkperm_explain::{Fate, Held, Proposal, deed, derivation, sides};
+use blkperm_explain::{Fate, Held, Proposals, deed, derivation, sides};
 use blkperm_graph::{Fault, Permissions, Refusal, State};
 use comfy_table::{Attribute, Cell, Color};
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::story::{self, UNTOLD, question, verdict};
+use super::story::{self, UNTOLD, verdict};
 use super::subject::{Asked, Subject};
-use crate::label::label;
 use crate::output::{Widths, heading, notes, table, width};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -124,13 +123,12 @@ fn write_questions(out: &mut impl Write, answers: &[Answer]) -> io::Result<()> {
 }
 
 fn cell(answer: &Answer, asked: &str) -> Cell {
-    let fate = story::fates(answer).into_iter().find(|(question, _)| question == asked);
-    match fate {
+    match story::fate(answer, asked) {
         None => Cell::new("-"),
-        Some((_, fate)) if matches!(fate, Fate::Aborts(_)) => {
+        Some(fate) if matches!(fate, Fate::Aborts(_)) => {
             Cell::new(verdict(fate)).fg(Color::Red).add_attribute(Attribute::Bold)
         }
-        Some((_, fate)) => Cell::new(verdict(fate)),
+        Some(fate) => Cell::new(verdict(fate)),
     }
 }
 
@@ -141,10 +139,8 @@ fn write_details(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         writeln!(out, "\n{}", heading(&format!("The graph as it is, under {rule}")))?;
         write_refusal(out, refusal)?;
     }
-    let tried =
-        answer.tried.iter().map(|trial| (label(&trial.request), &trial.fate, &trial.proposals));
-    let ended = answer.endings.iter().map(|one| (question(one), &one.ending.fate, &one.proposals));
-    for (what, fate, proposals) in tried.chain(ended).filter(|(_, fate, _)| !fate.is_done()) {
+    for (what, outcome) in answer.outcomes().filter(|(_, outcome)| !outcome.fate.is_done()) {
+        let fate = &outcome.fate;
         let style = if matches!(fate, Fate::Aborts(_)) { BAD } else { Style::new().bold() };
         writeln!(out, "\n{style}{what}, under {rule}{style:#}")?;
         if let Fate::Refused { error, .. } = fate {
@@ -154,13 +150,11 @@ fn write_details(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         if let Some(refusal) = fate.refusal() {
             write_refusal(out, refusal)?;
         }
-        write_proposals(out, proposals)?;
+        write_proposals(out, &outcome.proposals)?;
     }
-    for trial in &answer.tried {
-        if let Some(doubt) = &trial.doubt {
-            let lines =
-                [(format!("{}:", label(&trial.request)), format!("{}, {UNTOLD}", verdict(doubt)))];
-            writeln!(out, "\n{}", notes(width(), lines))?;
+    for (what, outcome) in answer.outcomes() {
+        if let Some(doubt) = story::doubt(outcome) {
+            writeln!(out, "\n{}", notes(width(), [(format!("{what}:"), doubt)]))?;
         }
     }
     Ok(())
@@ -192,13 +186,9 @@ fn write_refusal(out: &mut impl Write, refusal: &Refusal) -> io::Result<()> {
     Ok(())
 }
 
-fn write_proposals(out: &mut impl Write, proposals: &[Proposal]) -> io::Result<()> {
-    if proposals.is_empty() {
-        return writeln!(out, "  Nothing that could be released lets it pass.");
-    }
-    let one = if proposals.len() == 1 { "this" } else { "one of these" };
-    writeln!(out, "  To let it pass, do {one}:")?;
-    for proposal in proposals {
+fn write_proposals(out: &mut impl Write, proposals: &Proposals) -> io::Result<()> {
+    writeln!(out, "  {}", story::remedies(proposals))?;
+    for proposal in &proposals.found {
         let words: Vec<String> = proposal.actions.iter().map(ToString::to_string).collect();
         writeln!(out, "  - {}", words.join(", then "))?;
         if !proposal.is_sure {

@@ -3,14 +3,13 @@
 use blkperm_draw::Picture;
 use blkperm_draw::page::{self, Album, Text, scrolled};
 use blkperm_draw::svg::View;
-use blkperm_explain::{Action, Fate, Proposal, sides};
+use blkperm_explain::{Action, Fate, Proposals, sides};
 use blkperm_graph::{Fault, Refusal};
 use maud::{Markup, html};
 
-use crate::explain::answer::Answer;
+use crate::explain::answer::{Answer, Outcome};
 use crate::explain::pictures::Pictures;
-use crate::explain::story::{self, UNTOLD, fates, question, verdict};
-use crate::label::label;
+use crate::explain::story::{self, UNTOLD, verdict};
 
 /// The class in whose colour a fate is shown.
 fn class(fate: &Fate) -> &'static str {
@@ -51,8 +50,8 @@ pub(super) fn questions(answers: &[Answer]) -> Markup {
                     @for question in &questions { tr {
                         th scope="row" { (Text(question)) }
                         @for answer in answers {
-                            @match fates(answer).into_iter().find(|(asked, _)| asked == question) {
-                                Some((_, fate)) => td class=(class(fate)) { (Text(verdict(fate))) },
+                            @match story::fate(answer, question) {
+                                Some(fate) => td class=(class(fate)) { (Text(verdict(fate))) },
                                 None => td { "-" },
                             }
                         }
@@ -76,20 +75,12 @@ pub(super) fn answer(answer: &Answer, pictures: &Pictures, album: &mut Album) ->
             }
         }
     });
-    let tried = answer.tried.iter().zip(&pictures.tried).map(|(trial, picture)| {
-        let doubt = trial.doubt.as_ref();
-        let what = label(&trial.request);
-        let more = html! {
-            @if let Some(doubt) = doubt { p { (Text(format!("{}, {UNTOLD}", verdict(doubt)))) } }
-        };
-        (what, &trial.fate, &trial.proposals, picture, more)
-    });
-    let ended = answer.endings.iter().zip(&pictures.endings);
-    let ended = ended
-        .map(|(one, picture)| (question(one), &one.ending.fate, &one.proposals, picture, html! {}));
-    let details: Vec<Markup> = tried
-        .chain(ended)
-        .map(|(what, fate, proposals, picture, more)| {
+    let shown = pictures.tried.iter().chain(&pictures.endings);
+    let details: Vec<Markup> = answer
+        .outcomes()
+        .zip(shown)
+        .map(|((what, outcome), picture)| {
+            let Outcome { fate, proposals, .. } = outcome;
             let print = album.print(picture);
             html! {
                 details open[!fate.is_done()] {
@@ -104,7 +95,7 @@ pub(super) fn answer(answer: &Answer, pictures: &Pictures, album: &mut Album) ->
                     }
                     @if let Some(refusal) = fate.refusal() { (refused(refusal)) }
                     @if !fate.is_done() { (to_do(proposals)) }
-                    (more)
+                    @if let Some(doubt) = story::doubt(outcome) { p { (Text(doubt)) } }
                     (album.views(&print, views(fate, picture)))
                     (page::changes(picture))
                 }
@@ -159,15 +150,12 @@ fn refused(refusal: &Refusal) -> Markup {
     }
 }
 
-fn to_do(proposals: &[Proposal]) -> Markup {
-    if proposals.is_empty() {
-        return html! { p { "Nothing that could be released lets it pass." } };
-    }
-    let one = if proposals.len() == 1 { "this" } else { "one of these" };
+fn to_do(proposals: &Proposals) -> Markup {
+    let first = story::remedies(proposals);
     html! {
-        p { strong { (format!("To let it pass, do {one}:")) } }
+        p { strong { (first) } }
         ul {
-            @for proposal in proposals {
+            @for proposal in &proposals.found {
                 @let words: Vec<String> =
                     proposal.actions.iter().map(ToString::to_string).collect();
                 li {

@@ -1,5 +1,6 @@
 //! The table of what a script can do next.
 
+mod activity;
 mod export;
 mod job;
 mod node;
@@ -29,6 +30,7 @@ pub(crate) const RECIPES: &[(u32, Recipe)] = &[
     (10, reopen::reopen),
     (5, reopen::snapshot),
     (3, reopen::change_child),
+    (3, activity::set_active),
     (8, export::add),
     (5, export::delete),
     (1, export::start_server),

@@ -17,6 +17,8 @@ pub(crate) struct Node {
     pub(crate) has_parent: bool,
     /// Whether it has a BlockBackend.
     pub(crate) has_backend: bool,
+    /// Whether it is active.
+    pub(crate) is_active: bool,
 }
 
 impl Node {
@@ -78,6 +80,7 @@ impl World {
                 children: children.map(|edge| (edge.name.clone(), edge.child.clone())).collect(),
                 has_parent: !others.is_empty(),
                 has_backend: !backends.is_empty(),
+                is_active: detail["active"] != false,
                 name,
             }
         };

@@ -40,6 +40,12 @@ pub enum Denied {
         /// Whether one of them is a BlockBackend.
         by_backend: bool,
     },
+    /// A node that is above another and active keeps that active.
+    #[error("an active node is above it")]
+    ActiveParent,
+    /// A node cannot become inactive while it is written to.
+    #[error("it is still written to")]
+    StillWritten,
     /// An edge into the node forbids the operation.
     #[error("node '{node}' is in use")]
     Busy {

@@ -4,6 +4,7 @@ use blkperm_graph::{
     Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, Parent, Refusal, Role, RootId, Rule,
 };
 
+use crate::activity::Suspensions;
 use crate::content::Contents;
 use crate::denied::{Abort, Denied};
 use crate::event::Event;
@@ -31,6 +32,7 @@ pub struct BlockLayer<R: Rule> {
     pub(crate) jobs: Vec<Job>,
     pub(crate) events: Vec<Event>,
     pub(crate) contents: Contents,
+    pub(crate) suspensions: Suspensions,
     pub(crate) relinked: Vec<Relinked>,
     /// What was refused when a job failed, or got stuck, for the last time.
     pub(crate) setback: Option<Refusal>,
@@ -68,6 +70,7 @@ impl<R: Rule> BlockLayer<R> {
             jobs: Vec::new(),
             events: Vec::new(),
             contents: Contents::default(),
+            suspensions: Suspensions::default(),
             relinked: Vec::new(),
             setback: None,
         }
@@ -389,6 +392,7 @@ impl<R: Rule> BlockLayer<R> {
         // Demanding less is never refused.
         let _ = self.graph.transact(|change| detach_all(change, root));
         self.graph.remove_root(root);
+        self.suspensions.forget(root);
         self.closed(before - self.graph.node_count());
     }
 

@@ -5,6 +5,7 @@
 //! judged with which it leaves the graph is the [`Completion`]. There is no JSON here, no clock, and
 //! no text of QEMU's.
 
+mod activity;
 mod adopt;
 mod backup;
 mod blocker;

@@ -228,6 +228,9 @@ impl<R: Rule> BlockLayer<R> {
         }
         let purpose = format!("{} job '{}' writing its target", job.kind, job.id);
         self.add_backend(job, purpose, target, Demand::from_masks(take, shared))?;
+        if !is_commit {
+            job.backends.iter().for_each(|&backend| self.allow_inactive(backend));
+        }
         self.drain_all();
         self.add_job_edge(job, source, "source", Demand::unsharing(P::RESIZE))?;
         self.add_job_edge(job, target, "target", Demand::NONE)?;

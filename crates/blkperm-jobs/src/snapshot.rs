@@ -2,6 +2,7 @@
 
 use blkperm_graph::Rule;
 
+use crate::activity::Suspensions;
 use crate::content::Contents;
 use crate::job::Job;
 use crate::layer::BlockLayer;
@@ -17,6 +18,7 @@ pub struct Snapshot<R: Rule> {
     jobs: Vec<Job>,
     heirs: Heirs,
     contents: Contents,
+    suspensions: Suspensions,
 }
 
 impl<R: Rule> Snapshot<R> {
@@ -35,6 +37,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
             jobs: self.jobs.clone(),
             heirs: self.heirs.clone(),
             contents: self.contents.clone(),
+            suspensions: self.suspensions.clone(),
         }
     }
 
@@ -45,6 +48,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
         self.jobs.clone_from(&snapshot.jobs);
         self.heirs.clone_from(&snapshot.heirs);
         self.contents.clone_from(&snapshot.contents);
+        self.suspensions.clone_from(&snapshot.suspensions);
         self.events.clear();
         self.relinked.clear();
         self.setback = None;

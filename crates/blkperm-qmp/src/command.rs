@@ -94,6 +94,8 @@ commands! {
     "nbd-server-start" => NbdServerStart(nbd::NbdServerOptionsLegacy),
     /// Gives a node another child, or takes one away.
     "x-blockdev-change" => XBlockdevChange(transaction::XBlockdevChange),
+    /// Makes nodes inactive, so that another process may use their images, or active again.
+    "blockdev-set-active" => BlockdevSetActive(blockdev::BlockdevSetActive),
     /// Removes a node.
     "blockdev-del" => BlockdevDel(blockdev::BlockdevDel),
     /// Changes options of nodes that are open.

@@ -1,5 +1,6 @@
 //! The monitor: carries out commands on a block layer, and answers as QEMU does.
 
+mod activity;
 mod adopt;
 mod answer;
 mod child;
@@ -183,6 +184,7 @@ impl<R: Rule> Monitor<R> {
             Command::ObjectDel(arguments) => self.object_del(&arguments.id),
             Command::BlockdevAdd(options) => self.blockdev_add(options),
             Command::BlockdevDel(arguments) => self.blockdev_del(&arguments.node_name),
+            Command::BlockdevSetActive(arguments) => self.blockdev_set_active(arguments),
             Command::BlockdevReopen(arguments) => self.blockdev_reopen(arguments),
             Command::BlockdevSnapshot(arguments) => self.blockdev_snapshot(arguments),
             Command::Transaction(arguments) => self.transaction(arguments),

@@ -13,6 +13,7 @@ pub(super) fn add(scene: &mut Scene) -> Option<Value> {
     let export = Arguments::default().with("type", "nbd").with("id", id).with("node-name", node);
     let writable = scene.dice.weighted(&[(6, Some(true)), (2, None), (2, Some(false))]);
     let export = export.with_some("writable", writable);
+    let export = if scene.dice.chance(30) { export.with("allow-inactive", true) } else { export };
     // The node's name is no good for a second export of it.
     let export = match scene.dice.chance(80) {
         true => export.with("name", scene.fresh('x')),

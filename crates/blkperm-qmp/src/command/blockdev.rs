@@ -195,6 +195,16 @@ pub struct BlockdevDel {
     pub node_name: String,
 }
 
+/// The arguments of `blockdev-set-active`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockdevSetActive {
+    /// The node; all of them by default.
+    pub node_name: Option<String>,
+    /// Whether it is to be active.
+    pub active: bool,
+}
+
 /// The arguments of `blockdev-reopen`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct BlockdevReopen {

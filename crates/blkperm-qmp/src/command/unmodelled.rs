@@ -25,7 +25,6 @@ pub const UNMODELLED: &[&str] = &[
     "block-set-write-threshold",
     "x-blockdev-amend",
     "blockdev-create",
-    "blockdev-set-active",
     "x-debug-block-dirty-bitmap-sha256",
     "block-dirty-bitmap-merge",
     "block-dirty-bitmap-disable",

@@ -94,17 +94,17 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic("Export type does not support inactive exports"));
         }
         if !allows_inactive {
-            self.activate(node)?;
+            self.layer.activate(node)?;
         }
         let mut take = Permissions::CONSISTENT_READ;
         take.set(Permissions::WRITE, writable);
         if let ExportOptions::Fuse(fuse) = &options.options {
             take.set(Permissions::RESIZE, writable && fuse.growable == Some(true));
         }
-        // What it needs waits until the node is active.
-        let inactive = self.layer.graph.state(node).contains(State::INACTIVE);
-        let take = if inactive { Permissions::empty() } else { take };
         let backend = self.attach_export(node, &base.id, take)?;
+        if allows_inactive {
+            self.layer.allow_inactive(backend);
+        }
         let started = match &options.options {
             ExportOptions::Nbd(nbd) => {
                 self.start_nbd_export(nbd, &base.node_name, backend, take).map(Some)
@@ -124,26 +124,6 @@ impl<R: Rule> Monitor<R> {
                 Err(failed)
             }
         }
-    }
-
-    /// Makes a node active, those below it first.
-    ///
-    /// Source: `bdrv_activate` in `block.c`, QEMU 10.0.
-    fn activate(&mut self, node: NodeId) -> Result<(), Failed> {
-        let graph = &self.layer.graph;
-        if !graph.state(node).contains(State::INACTIVE) {
-            return Ok(());
-        }
-        let children: Vec<NodeId> = graph.children(node).map(|edge| graph.child_of(edge)).collect();
-        for child in children {
-            self.activate(child)?;
-        }
-        let state = self.layer.graph.state(node).difference(State::INACTIVE);
-        self.layer.graph.transact(|change| {
-            change.set_state(node, state);
-            Ok(())
-        })?;
-        Ok(())
     }
 
     /// Source: `fuse_export_create` in `block/export/fuse.c`, QEMU 10.0.
@@ -170,9 +150,17 @@ impl<R: Rule> Monitor<R> {
         self.layer.drain_all();
         let graph = &mut self.layer.graph;
         let backend = graph.add_root(Holder::Export { id: id.to_owned() }, None);
-        let demand = Demand::taking(take);
+        // What it needs waits until the node is active.
+        let is_inactive = graph.state(node).contains(State::INACTIVE);
+        let needed = Demand::taking(take);
+        let demand = if is_inactive { Demand::NONE } else { needed };
         match graph.transact(|change| change.attach_root(backend, node, "root", demand)) {
-            Ok(_) => Ok(backend),
+            Ok(_) => {
+                if is_inactive {
+                    self.layer.suspend_until_active(backend, needed);
+                }
+                Ok(backend)
+            }
             Err(refusal) => {
                 graph.remove_root(backend);
                 Err(refusal.into())
@@ -206,15 +194,7 @@ impl<R: Rule> Monitor<R> {
             let desc = format!("NBD server already has export named '{name}'");
             return Err(Failed::generic(desc));
         }
-        if take.is_empty() {
-            return Ok(name.to_owned());
-        }
-        let graph = &mut self.layer.graph;
-        let edge = graph.child_edge(backend, "root").expect("the export has its edge");
-        graph.transact(|change| {
-            change.set_demand(edge, Demand::new(take, Permissions::RESIZE));
-            Ok(())
-        })?;
+        self.layer.set_backend_demand(backend, Demand::new(take, Permissions::RESIZE))?;
         Ok(name.to_owned())
     }
 

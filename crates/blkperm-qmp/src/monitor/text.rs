@@ -67,6 +67,8 @@ fn text(denied: &Denied) -> String {
         Denied::CannotStopBlocking => {
             "Change to copy mode 'background' is not implemented".to_owned()
         }
+        Denied::ActiveParent => "Node has active parent node".to_owned(),
+        Denied::StillWritten => "Failed to inactivate node: Operation not permitted".to_owned(),
         Denied::NotPaused => "Can't resume a job that was not paused".to_owned(),
     }
 }

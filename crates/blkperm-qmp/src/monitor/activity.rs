@@ -1,0 +1,45 @@
+//! `blockdev-set-active`: gives images away to another process, and takes them back.
+
+use blkperm_graph::{NodeId, Rule};
+use blkperm_jobs::Denied;
+use serde_json::Value;
+
+use super::{Failed, Monitor, done};
+use crate::command::blockdev::BlockdevSetActive;
+
+impl<R: Rule> Monitor<R> {
+    /// Source: `qmp_blockdev_set_active` in `blockdev.c`, QEMU 10.0.
+    pub(super) fn blockdev_set_active(
+        &mut self,
+        arguments: &BlockdevSetActive,
+    ) -> Result<Value, Failed> {
+        let Some(name) = &arguments.node_name else { return self.set_all_active(arguments.active) };
+        let Some(node) = self.layer.graph.node_by_name(name) else {
+            let desc = format!("Failed to find node with node-name='{name}'");
+            return Err(Failed::generic(desc));
+        };
+        if arguments.active {
+            self.layer.activate(node)?;
+        } else {
+            self.layer.inactivate(node)?;
+        }
+        done()
+    }
+
+    fn set_all_active(&mut self, active: bool) -> Result<Value, Failed> {
+        let graph = &self.layer.graph;
+        let mut owned: Vec<NodeId> = graph.nodes();
+        owned.retain(|&node| self.is_deletable(graph.name(node)));
+        if active {
+            self.layer.activate_all(&owned)?;
+            return done();
+        }
+        match self.layer.inactivate_all(&owned) {
+            Ok(()) => done(),
+            Err(Denied::StillWritten) => {
+                Err(Failed::generic("Failed to inactivate all nodes: Operation not permitted"))
+            }
+            Err(denied) => Err(denied.into()),
+        }
+    }
+}

@@ -160,14 +160,14 @@ pub(crate) fn completing_steps<R: Rule>(
     for overlay in overlays(&layer.graph, filter) {
         if layer.graph.state(overlay).contains(State::READ_ONLY) {
             steps.extend([false, true].map(|read_only| {
-                layer.reopen(overlay, read_only).or(not_permitted).within(&section)
+                Step::reopen(overlay, read_only).or(not_permitted).within(&section)
             }));
         }
     }
     if layer.completion == Completion::Atomic {
         steps.push(release_nodes(job.root));
     }
-    steps.extend(commit.restore_base(layer));
+    steps.extend(commit.restore_base());
     steps
 }
 
@@ -184,11 +184,7 @@ fn overlays<R: Rule>(graph: &Graph<R>, node: NodeId) -> Vec<NodeId> {
 /// How the commit leaves the graph without effect.
 ///
 /// Source: `commit_abort` in `block/commit.c`, QEMU 10.0.
-pub(crate) fn cancelling_steps<R: Rule>(
-    layer: &BlockLayer<R>,
-    job: &Job,
-    commit: &Commit,
-) -> Vec<Step<R>> {
+pub(crate) fn cancelling_steps<R: Rule>(job: &Job, commit: &Commit) -> Vec<Step<R>> {
     let mut steps = vec![thaw(&job.frozen), release(job.backends[0])];
     steps.push(release_nodes(job.root));
     let top = commit.top;
@@ -196,7 +192,7 @@ pub(crate) fn cancelling_steps<R: Rule>(
     let drop =
         Step::new(IfRefused::Abort, Pause::Change, move |change| change.replace(filter, top));
     steps.push(drop.within(&[filter, top]));
-    steps.extend(commit.restore_base(layer));
+    steps.extend(commit.restore_base());
     steps
 }
 
@@ -231,7 +227,7 @@ impl Commit {
         overlays(graph, filter).into_iter().map(relinked).collect()
     }
 
-    fn restore_base<R: Rule>(&self, layer: &BlockLayer<R>) -> Option<Step<R>> {
-        self.base_was_read_only.then(|| layer.reopen(self.base, true))
+    fn restore_base<R: Rule>(&self) -> Option<Step<R>> {
+        self.base_was_read_only.then(|| Step::reopen(self.base, true))
     }
 }

@@ -1,10 +1,11 @@
 //! How a job leaves the graph: one list of steps, carried out one by one or at once.
 
-use blkperm_graph::{Change, EdgeId, NodeId, Parent, Refusal, RootId, Rule};
+use blkperm_graph::{Change, EdgeId, Graph, NodeId, Parent, Refusal, RootId, Rule};
 
 use crate::denied::Abort;
 use crate::event::JobError;
 use crate::layer::BlockLayer;
+use crate::reopen::{Heirs, require_changeable, set_all};
 
 /// How the steps with which a job ends are judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,17 +43,32 @@ pub(crate) enum Pause {
 
 type Action<R> = Box<dyn Fn(&mut Change<'_, R>) -> Result<(), Refusal>>;
 
+/// What a step does.
+enum Deed<R: Rule> {
+    /// It changes the graph.
+    Change(Action<R>),
+    /// It makes a node read-only or read-write, with those that follow it by then.
+    Reopen { node: NodeId, read_only: bool },
+}
+
+/// The nodes that are drained while a step is done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Section {
+    /// These.
+    Nodes(Vec<NodeId>),
+    /// Those that the step reopens.
+    Reopened,
+}
+
 /// One step with which a job ends. Doing it twice is doing it once.
 pub(crate) struct Step<R: Rule> {
     if_refused: IfRefused,
     pause: Pause,
     /// The nodes that are drained meanwhile, and from one step to the next with the same nodes.
-    section: Vec<NodeId>,
+    section: Section,
     /// Whether the nodes go on for a moment before the step.
     is_apart: bool,
-    /// The node of which it says whether it is read-only.
-    decided: Option<NodeId>,
-    action: Action<R>,
+    deed: Deed<R>,
 }
 
 impl<R: Rule> Step<R> {
@@ -64,10 +80,20 @@ impl<R: Rule> Step<R> {
         Step {
             if_refused,
             pause,
-            section: Vec::new(),
+            section: Section::Nodes(Vec::new()),
             is_apart: false,
-            decided: None,
-            action: Box::new(action),
+            deed: Deed::Change(Box::new(action)),
+        }
+    }
+
+    /// The step that makes a node read-only or read-write, where that can be done.
+    pub(crate) fn reopen(node: NodeId, read_only: bool) -> Step<R> {
+        Step {
+            if_refused: IfRefused::Ignore,
+            pause: Pause::Change,
+            section: Section::Reopened,
+            is_apart: false,
+            deed: Deed::Reopen { node, read_only },
         }
     }
 
@@ -81,14 +107,35 @@ impl<R: Rule> Step<R> {
         Step { is_apart: true, ..self }
     }
 
-    /// The step as one that says of the node whether it is read-only.
-    pub(crate) fn deciding(self, node: NodeId) -> Step<R> {
-        Step { decided: Some(node), ..self }
-    }
-
     /// The step with these nodes drained.
     pub(crate) fn within(self, section: &[NodeId]) -> Step<R> {
-        Step { section: section.to_vec(), ..self }
+        Step { section: Section::Nodes(section.to_vec()), ..self }
+    }
+}
+
+impl<R: Rule> Step<R> {
+    /// The nodes that the step reopens.
+    fn reopened(&self, graph: &Graph<R>, heirs: &Heirs) -> Vec<(NodeId, bool)> {
+        match self.deed {
+            Deed::Change(_) => Vec::new(),
+            Deed::Reopen { node, read_only } => heirs.reopened(graph, node, read_only),
+        }
+    }
+
+    fn can_be_done(&self, graph: &Graph<R>, heirs: &Heirs) -> bool {
+        require_changeable(graph, &self.reopened(graph, heirs)).is_ok()
+    }
+
+    fn act(&self, change: &mut Change<'_, R>, heirs: &Heirs) -> Result<(), Refusal> {
+        match &self.deed {
+            Deed::Change(action) => action(change),
+            Deed::Reopen { .. } => {
+                if self.can_be_done(change.graph(), heirs) {
+                    set_all(change, &self.reopened(change.graph(), heirs));
+                }
+                Ok(())
+            }
+        }
     }
 }
 
@@ -121,7 +168,7 @@ impl<R: Rule> BlockLayer<R> {
         let goes_on = |one: &Step<R>, next: &Step<R>| one.section == next.section && !next.is_apart;
         for section in steps.chunk_by(goes_on) {
             // A process that ends within the section does not get to its end.
-            let drained = self.begin_drain(&section[0].section);
+            let drained = self.begin_drain(&self.section(&section[0]));
             section.iter().try_for_each(|step| self.carry_out_one(step, &mut exit))?;
             self.end_drain(&drained);
             if matches!(exit, Exit::Refused(_)) {
@@ -154,30 +201,47 @@ impl<R: Rule> BlockLayer<R> {
         let (ignorable, judged): (Vec<_>, Vec<_>) =
             steps.iter().partition(|step| step.if_refused == IfRefused::Ignore);
         self.drain_all();
-        let all =
-            |change: &mut Change<'_, R>| judged.iter().try_for_each(|step| (step.action)(change));
+        let heirs = &self.heirs;
+        let all = |change: &mut Change<'_, R>| {
+            judged.iter().try_for_each(|step| step.act(change, heirs))
+        };
         if let Err(refusal) = self.graph.transact(all) {
             self.setback = Some(refusal);
             return Exit::Refused(JobError::NotPermitted);
         }
         for step in ignorable {
-            let _ = self.drained(&step.section, |layer| layer.pausing(step));
+            let _ = self.drained(&self.section(step), |layer| layer.pausing(step));
         }
         Exit::Done
     }
 
     /// Does a step, with the pause that belongs to it.
     fn pausing(&mut self, step: &Step<R>) -> Result<(), Refusal> {
+        if !step.can_be_done(&self.graph, &self.heirs) {
+            return Ok(());
+        }
         match step.pause {
             Pause::None => {}
             Pause::Change => self.drain_all(),
             Pause::Backend(backend) => self.drain_backend(backend),
         }
-        self.graph.transact(&step.action)?;
-        if let Some(node) = step.decided {
+        let heirs = &self.heirs;
+        self.graph.transact(|change| step.act(change, heirs))?;
+        if let Deed::Reopen { node, .. } = step.deed {
             self.heirs.set_own_read_only(node, true);
         }
         Ok(())
+    }
+
+    /// The nodes that are drained for a step.
+    fn section(&self, step: &Step<R>) -> Vec<NodeId> {
+        match &step.section {
+            Section::Nodes(nodes) => nodes.clone(),
+            Section::Reopened => {
+                let reopened = step.reopened(&self.graph, &self.heirs);
+                reopened.into_iter().map(|(node, _)| node).collect()
+            }
+        }
     }
 }
 

@@ -335,7 +335,7 @@ pub(crate) fn exit_steps<R: Rule>(
     if completing {
         let replaced = mirror.replaced.unwrap_or(mirror.source);
         if is_read_only(replaced) != is_read_only(target) {
-            steps.push(layer.reopen(target, is_read_only(replaced)).within(&section));
+            steps.push(Step::reopen(target, is_read_only(replaced)).within(&section));
         }
         let is_allowed = can_replace(&layer.graph, mirror.source, replaced);
         let replace = Step::new(IfRefused::FailJobAndGoOn, Pause::Change, move |change| {
@@ -358,7 +358,7 @@ pub(crate) fn exit_steps<R: Rule>(
     // QEMU's quirk: not after a graceful cancel, which counts as success, nor when the target was
     // refused to take the source's place.
     if mirror.base_was_read_only && job.error.is_some() {
-        steps.push(layer.reopen(target, true).within(&section));
+        steps.push(Step::reopen(target, true).within(&section));
     }
     steps
 }

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use blkperm_graph::{Change, EdgeId, Graph, NodeId, Role, Rule, State};
 
 use crate::denied::Denied;
-use crate::exit::{IfRefused, Pause, Step};
 use crate::layer::BlockLayer;
 
 /// Which nodes were opened for a parent, whose options they take over where they have none of their
@@ -77,7 +76,7 @@ impl Heirs {
 
     /// The node that is to be read-only or read-write, and those below it that were opened for it,
     /// each with whether it is to be read-only.
-    fn reopened<R: Rule>(
+    pub(crate) fn reopened<R: Rule>(
         &self,
         graph: &Graph<R>,
         node: NodeId,
@@ -131,7 +130,7 @@ impl<R: Rule> BlockLayer<R> {
     pub fn set_read_only(&mut self, node: NodeId, read_only: bool) -> Result<(), Denied> {
         let reopened = self.heirs.reopened(&self.graph, node, read_only);
         self.drained(&nodes(&reopened), |layer| {
-            layer.require_changeable(&nodes(&reopened))?;
+            require_changeable(&layer.graph, &reopened)?;
             layer.drain_all();
             layer.graph.transact(|change| {
                 set_all(change, &reopened);
@@ -143,41 +142,31 @@ impl<R: Rule> BlockLayer<R> {
         self.heirs.set_own_read_only(node, true);
         Ok(())
     }
+}
 
-    /// Requires that the nodes can be reopened, whoever uses them.
-    ///
-    /// # Errors
-    ///
-    /// [`Denied::CannotChangeOption`]: QEMU's quirk: it compares what is force-shared with the word
-    /// that this was read from.
-    fn require_changeable(&self, nodes: &[NodeId]) -> Result<(), Denied> {
-        let is_shared = |&node: &NodeId| self.graph.state(node).contains(State::FORCE_SHARE);
-        if nodes.iter().any(is_shared) {
-            return Err(Denied::CannotChangeOption("force-share"));
-        }
-        Ok(())
+/// Requires that nodes can be reopened, whoever uses them.
+///
+/// # Errors
+///
+/// [`Denied::CannotChangeOption`]: QEMU's quirk: it compares what is force-shared with the word that
+/// this was read from.
+pub(crate) fn require_changeable<R: Rule>(
+    graph: &Graph<R>,
+    reopened: &[(NodeId, bool)],
+) -> Result<(), Denied> {
+    let is_shared = |&(node, _): &(NodeId, bool)| graph.state(node).contains(State::FORCE_SHARE);
+    if reopened.iter().any(is_shared) {
+        return Err(Denied::CannotChangeOption("force-share"));
     }
-
-    /// The step that does so where it can be done.
-    pub(crate) fn reopen(&self, node: NodeId, read_only: bool) -> Step<R> {
-        let reopened = self.heirs.reopened(&self.graph, node, read_only);
-        let section = nodes(&reopened);
-        if self.require_changeable(&section).is_err() {
-            return Step::new(IfRefused::Ignore, Pause::None, |_| Ok(())).within(&section);
-        }
-        let reopen = Step::new(IfRefused::Ignore, Pause::Change, move |change| {
-            set_all(change, &reopened);
-            Ok(())
-        });
-        reopen.within(&section).deciding(node)
-    }
+    Ok(())
 }
 
 fn nodes(reopened: &[(NodeId, bool)]) -> Vec<NodeId> {
     reopened.iter().map(|&(node, _)| node).collect()
 }
 
-fn set_all<R: Rule>(change: &mut Change<'_, R>, reopened: &[(NodeId, bool)]) {
+/// Says of each node whether it is read-only.
+pub(crate) fn set_all<R: Rule>(change: &mut Change<'_, R>, reopened: &[(NodeId, bool)]) {
     for &(node, read_only) in reopened {
         let mut state = change.graph().state(node);
         state.set(State::READ_ONLY, read_only);

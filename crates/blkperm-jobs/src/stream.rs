@@ -238,7 +238,7 @@ fn cleaning_steps<R: Rule>(layer: &BlockLayer<R>, job: &Job, stream: &Stream) ->
         let detach = move |change: &mut Change<'_, R>| detach_all(change, root);
         steps.push(Step::new(IfRefused::Abort, Pause::Change, detach));
     }
-    steps.extend(stream.was_read_only.then(|| layer.reopen(stream.device, true)));
+    steps.extend(stream.was_read_only.then(|| Step::reopen(stream.device, true)));
     steps
 }
 

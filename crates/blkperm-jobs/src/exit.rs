@@ -202,9 +202,8 @@ impl<R: Rule> BlockLayer<R> {
             steps.iter().partition(|step| step.if_refused == IfRefused::Ignore);
         self.drain_all();
         let heirs = &self.heirs;
-        let all = |change: &mut Change<'_, R>| {
-            judged.iter().try_for_each(|step| step.act(change, heirs))
-        };
+        let all =
+            |change: &mut Change<'_, R>| judged.iter().try_for_each(|step| step.act(change, heirs));
         if let Err(refusal) = self.graph.transact(all) {
             self.setback = Some(refusal);
             return Exit::Refused(JobError::NotPermitted);

@@ -96,11 +96,16 @@ impl<R: Rule> Endpoint for MonitorEndpoint<R> {
 
 /// How QEMU's process ends.
 ///
-/// Source: `bdrv_a_allow_b` in `block.c`, QEMU 10.0, with `error_abort`.
+/// Source: `bdrv_a_allow_b` and `bdrv_replace_node_noperm` in `block.c`, QEMU 10.0, with
+/// `error_abort`.
 pub fn death(abort: &Abort) -> Death {
+    let origin = match &abort.refusal {
+        Refusal::Frozen { .. } => "bdrv_replace_node_noperm() at block.c:5371",
+        _ => "bdrv_a_allow_b() at block.c:2243",
+    };
     Death {
         signal: "SIGABRT".to_owned(),
         message: text::refused(&abort.refusal),
-        origin: Some("bdrv_a_allow_b() at block.c:2243".to_owned()),
+        origin: Some(origin.to_owned()),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Source: `qmp_transaction` in `blockdev.c`, QEMU 10.0.
 
-use blkperm_graph::{NodeId, Permissions, Role, Rule};
-use blkperm_jobs::{BackupStart, Drained, Operation};
+use blkperm_graph::{Change, NodeId, Permissions, Refusal, Role, Rule};
+use blkperm_jobs::{Abort, BackupStart, BlockLayer, Drained, Operation};
 use serde_json::Value;
 
 use super::{Failed, Monitor, done};
@@ -78,7 +78,7 @@ impl<R: Rule> Monitor<R> {
         result: Result<(), Failed>,
     ) -> Result<Value, Failed> {
         begun.reverse();
-        for action in &begun {
+        for action in &mut begun {
             match (action, &result) {
                 (Begun::Backup(start), Ok(())) => self.layer.run_backup(start),
                 (Begun::Backup(start), Err(_)) => self.layer.abort_backup(start)?,
@@ -161,17 +161,41 @@ impl<R: Rule> Monitor<R> {
         Ok(overlay)
     }
 
-    /// Takes the overlay out again; that QEMU assumes to succeed.
-    fn abort_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Failed> {
+    /// Takes the overlay out again, in two changes that QEMU assumes to succeed.
+    ///
+    /// Source: `external_snapshot_abort` in `blockdev.c`, QEMU 10.0.
+    fn abort_snapshot(&mut self, snapshot: &mut Snapshot) -> Result<(), Failed> {
         let Some(overlay) = snapshot.overlay else { return Ok(()) };
         let Some(edge) = self.layer.graph.backing_edge(overlay) else { return Ok(()) };
         let node = snapshot.node;
-        self.layer.drain_all();
-        self.layer.drain_all();
-        let removed = self.layer.graph.transact(|change| {
-            change.detach(edge)?;
-            change.replace(overlay, node)
-        });
-        removed.map_err(|refusal| Failed::Abort(blkperm_jobs::Abort { refusal }))
+        self.change_or_abort(
+            |change| change.detach(edge),
+            |layer| {
+                // Who uses the overlay is above the drained node no more.
+                let above = snapshot.drained.pop();
+                above.iter().for_each(|drained| layer.end_drain(drained));
+            },
+        )?;
+        self.change_or_abort(
+            |change| change.replace(overlay, node),
+            |layer| {
+                snapshot.drained.push(layer.begin_drain(&[node]));
+            },
+        )
+    }
+
+    /// Changes the graph, and then what is drained, while all jobs pause.
+    fn change_or_abort(
+        &mut self,
+        change: impl FnOnce(&mut Change<'_, R>) -> Result<(), Refusal>,
+        drain: impl FnOnce(&mut BlockLayer<R>),
+    ) -> Result<(), Failed> {
+        let pause = self.layer.begin_pause_of_all();
+        let changed = self.layer.graph.transact(change);
+        // A process that ends does not get to the end of the pause.
+        changed.map_err(|refusal| Failed::Abort(Abort { refusal }))?;
+        drain(&mut self.layer);
+        self.layer.end_drain(&pause);
+        Ok(())
     }
 }

@@ -76,6 +76,11 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
+    /// How the steps are judged with which something ends.
+    pub fn completion(&self) -> Completion {
+        self.completion
+    }
+
     /// The jobs, oldest first.
     pub fn jobs(&self) -> &[Job] {
         &self.jobs

@@ -2,8 +2,8 @@
 //!
 //! Source: `qmp_transaction` in `blockdev.c`, QEMU 10.0.
 
-use blkperm_graph::{Change, NodeId, Permissions, Refusal, Role, Rule};
-use blkperm_jobs::{Abort, BackupStart, BlockLayer, Drained, Operation};
+use blkperm_graph::{Change, EdgeId, NodeId, Permissions, Refusal, Role, Rule};
+use blkperm_jobs::{Abort, BackupStart, BlockLayer, Completion, Drained, Operation};
 use serde_json::Value;
 
 use super::{Failed, Monitor, done};
@@ -22,6 +22,8 @@ enum Begun {
 struct Snapshot {
     drained: Vec<Drained>,
     node: NodeId,
+    /// The edges that ended at the node, newest first.
+    above: Vec<EdgeId>,
     /// The overlay, once it is in the node's place.
     overlay: Option<NodeId>,
 }
@@ -121,7 +123,8 @@ impl<R: Rule> Monitor<R> {
     ) -> Result<(), Failed> {
         let node = self.look_up(&arguments.node, &arguments.node)?;
         let drained = vec![self.layer.begin_drain(&[node])];
-        let mut snapshot = Snapshot { drained, node, overlay: None };
+        let above = self.layer.graph.parents(node).collect();
+        let mut snapshot = Snapshot { drained, node, above, overlay: None };
         let inserted = self.insert_overlay(&mut snapshot, &arguments.overlay);
         snapshot.overlay = inserted.as_ref().ok().copied();
         begun.push(Begun::Snapshot(snapshot));
@@ -161,13 +164,25 @@ impl<R: Rule> Monitor<R> {
         Ok(overlay)
     }
 
-    /// Takes the overlay out again, in two changes that QEMU assumes to succeed.
+    /// Takes the overlay out again, in two changes that QEMU assumes to succeed. The second moves all
+    /// that is above the overlay, QEMU's quirk, and is refused where a job has frozen some of it;
+    /// judged at once, only what was moved moves back.
     ///
     /// Source: `external_snapshot_abort` in `blockdev.c`, QEMU 10.0.
     fn abort_snapshot(&mut self, snapshot: &mut Snapshot) -> Result<(), Failed> {
         let Some(overlay) = snapshot.overlay else { return Ok(()) };
         let Some(edge) = self.layer.graph.backing_edge(overlay) else { return Ok(()) };
         let node = snapshot.node;
+        if self.layer.completion() == Completion::Atomic {
+            let graph = &self.layer.graph;
+            let above = snapshot.above.iter().rev().copied();
+            let moved: Vec<_> = above.filter(|&edge| graph.child_of(edge) == overlay).collect();
+            let take_back = |change: &mut Change<'_, R>| {
+                change.detach(edge)?;
+                moved.into_iter().try_for_each(|edge| change.move_edge(edge, node))
+            };
+            return self.change_or_abort(take_back, |_| ());
+        }
         self.change_or_abort(
             |change| change.detach(edge),
             |layer| {

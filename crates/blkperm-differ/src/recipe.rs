@@ -31,6 +31,7 @@ pub(crate) const RECIPES: &[(u32, Recipe)] = &[
     (5, reopen::snapshot),
     (3, reopen::change_child),
     (3, activity::set_active),
+    (4, node::resize),
     (8, export::add),
     (5, export::delete),
     (1, export::start_server),

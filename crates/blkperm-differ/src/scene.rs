@@ -21,8 +21,8 @@ pub(crate) struct Scene {
     used: HashSet<String>,
     /// The options with which nodes were opened, by their names.
     definitions: HashMap<String, Map<String, Value>>,
-    /// Whether a job was started, or tried to be.
-    pub(crate) has_had_jobs: bool,
+    /// Whether a job was started, or tried to be, or a node was resized.
+    pub(crate) has_changed_images: bool,
     named: u32,
 }
 
@@ -35,7 +35,7 @@ impl Scene {
             by_header: Vec::new(),
             used: HashSet::new(),
             definitions: HashMap::new(),
-            has_had_jobs: false,
+            has_changed_images: false,
             named: 0,
         }
     }
@@ -100,8 +100,11 @@ impl Scene {
 
     /// Takes note of the nodes that a command opens.
     pub(crate) fn note(&mut self, command: &Value) {
-        if command["execute"] == "blockdev-add" {
-            self.note_node(&command["arguments"]);
+        match command["execute"].as_str() {
+            Some("blockdev-add") => self.note_node(&command["arguments"]),
+            // What an image is like then is known only while its node is open.
+            Some("block_resize") => self.has_changed_images = true,
+            _ => {}
         }
     }
 
@@ -123,7 +126,7 @@ impl Scene {
     /// its backing files. What jobs write to images is known only while their nodes are open, so
     /// from the first job on it is always one.
     pub(crate) fn free_image(&mut self, format: ImageFormat, headers: bool) -> Option<Image> {
-        let any = !self.has_had_jobs && self.dice.chance(25);
+        let any = !self.has_changed_images && self.dice.chance(25);
         let is_free = |image: &Image| any || !self.used.contains(&image.filename);
         let free = |image: &&Image| {
             let mut files = if headers { self.headers(image) } else { vec![*image] }.into_iter();

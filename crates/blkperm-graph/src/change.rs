@@ -388,10 +388,10 @@ impl<R: Rule> Drop for Change<'_, R> {
 }
 
 impl<R: Rule> Graph<R> {
-    /// Notes that a new node's length is not a multiple of its request alignment. Nothing is judged
+    /// Notes whether a node's length is not a multiple of its request alignment. Nothing is judged
     /// anew.
-    pub fn set_unaligned(&mut self, node: NodeId) {
-        self.node_mut(node).state |= State::UNALIGNED;
+    pub fn set_unaligned(&mut self, node: NodeId, unaligned: bool) {
+        self.node_mut(node).state.set(State::UNALIGNED, unaligned);
     }
 
     /// What an edge out of a node holds by its row.

@@ -27,6 +27,8 @@ pub enum Operation {
     Replace,
     /// Putting an overlay in the node's place.
     ExternalSnapshot,
+    /// Making the node longer or shorter.
+    Resize,
     /// Streaming from the node, or into it.
     Stream,
     /// Saving the node's content.

@@ -70,6 +70,15 @@ impl Extents {
 pub(crate) struct Contents(HashMap<NodeId, Extents>);
 
 impl Contents {
+    /// Forgets what was written to a node behind that length.
+    pub(crate) fn cut(&mut self, node: NodeId, length: u64) {
+        if let Some(written) = self.0.get_mut(&node) {
+            let mut kept = Extents::default();
+            kept.insert_all(written, length);
+            *written = kept;
+        }
+    }
+
     /// Forgets the nodes that are gone, whose ids may come again.
     pub(crate) fn forget_gone<R: Rule>(&mut self, graph: &Graph<R>) {
         self.0.retain(|&node, _| graph.contains_node(node));

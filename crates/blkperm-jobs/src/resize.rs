@@ -1,4 +1,4 @@
-//! Nodes that become longer.
+//! Nodes that become longer or shorter.
 
 use blkperm_graph::driver::{NULL_AIO, NULL_CO, RAW_WINDOW};
 use blkperm_graph::{NodeId, Role, Rule};
@@ -31,11 +31,15 @@ impl<R: Rule> BlockLayer<R> {
         if [&NULL_CO, &NULL_AIO, &RAW_WINDOW].contains(&last) {
             return Err(JobError::NotSupported);
         }
-        for node in nodes {
-            self.clear_new_area(node, length);
-            self.graph.set_length(node, length);
-        }
+        nodes.into_iter().for_each(|node| self.resize(node, length));
         Ok(())
+    }
+
+    /// Gives a node another length, and lets it forget what lay behind that.
+    pub fn resize(&mut self, node: NodeId, length: u64) {
+        self.clear_new_area(node, length);
+        self.contents.cut(node, length);
+        self.graph.set_length(node, length);
     }
 
     /// Writes zeroes behind the end of a node, where its backing file would show otherwise.

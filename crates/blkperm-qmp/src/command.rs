@@ -132,6 +132,8 @@ commands! {
     "block-commit" => BlockCommit(job::BlockCommit),
     /// Puts an overlay in a node's place.
     "blockdev-snapshot" => BlockdevSnapshot(transaction::BlockdevSnapshot),
+    /// Makes a node longer or shorter.
+    "block_resize" => BlockResize(blockdev::BlockResize),
     /// Lists the block jobs.
     "query-block-jobs" => QueryBlockJobs,
     /// Lists the block devices.

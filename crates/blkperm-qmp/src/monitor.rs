@@ -14,6 +14,7 @@ mod node_query;
 mod object;
 mod open;
 mod reopen;
+mod resize;
 pub mod text;
 mod transaction;
 
@@ -185,6 +186,7 @@ impl<R: Rule> Monitor<R> {
             Command::BlockdevAdd(options) => self.blockdev_add(options),
             Command::BlockdevDel(arguments) => self.blockdev_del(&arguments.node_name),
             Command::BlockdevSetActive(arguments) => self.blockdev_set_active(arguments),
+            Command::BlockResize(arguments) => self.block_resize(arguments),
             Command::BlockdevReopen(arguments) => self.blockdev_reopen(arguments),
             Command::BlockdevSnapshot(arguments) => self.blockdev_snapshot(arguments),
             Command::Transaction(arguments) => self.transaction(arguments),

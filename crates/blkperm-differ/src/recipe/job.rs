@@ -161,7 +161,7 @@ fn chain(scene: &Scene, top: &str) -> Vec<String> {
 
 /// What every job is given.
 fn start(scene: &mut Scene) -> Arguments {
-    scene.has_had_jobs = true;
+    scene.has_changed_images = true;
     let jobs: Vec<String> = scene.world.jobs.iter().map(|job| job.id.clone()).collect();
     let mut job = Arguments::default();
     if scene.dice.chance(99) {

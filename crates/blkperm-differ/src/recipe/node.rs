@@ -124,6 +124,22 @@ pub(super) fn named(scene: &mut Scene, node: Arguments) -> Arguments {
     node.with("node-name", name)
 }
 
+/// Makes a node longer or shorter: mostly one that nothing uses.
+///
+/// Not a blkverify node, of which QEMU crashes.
+pub(super) fn resize(scene: &mut Scene) -> Option<Value> {
+    const FIXED: [&str; 4] = ["null-co", "null-aio", "quorum", "snapshot-access"];
+    let fits = |node: &crate::world::Node| {
+        node.is_active && !node.has_parent && !FIXED.contains(&node.driver.as_str())
+    };
+    let name = scene.node(fits)?;
+    if scene.world.node(&name).is_some_and(|node| node.driver == "blkverify") {
+        return None;
+    }
+    let size = scene.dice.weighted(&[(6, 1 << 20), (4, 2 << 20), (4, 1 << 19), (1, 1000), (1, -1)]);
+    Some(json!({"execute": "block_resize", "arguments": {"node-name": name, "size": size}}))
+}
+
 /// Deletes a node: mostly one that nothing uses.
 pub(super) fn delete(scene: &mut Scene) -> Option<Value> {
     let unused = |node: &crate::world::Node| !node.has_parent && !node.has_backend;

@@ -205,6 +205,18 @@ pub struct BlockdevSetActive {
     pub active: bool,
 }
 
+/// The arguments of `block_resize`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockResize {
+    /// The block device, of which the storage daemon has none.
+    pub device: Option<String>,
+    /// The node.
+    pub node_name: Option<String>,
+    /// How long it is to be, in bytes.
+    pub size: i64,
+}
+
 /// The arguments of `blockdev-reopen`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct BlockdevReopen {

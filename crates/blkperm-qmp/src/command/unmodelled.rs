@@ -36,6 +36,5 @@ pub const UNMODELLED: &[&str] = &[
     "drive-backup",
     "change-backing-file",
     "blockdev-snapshot-sync",
-    "block_resize",
     "query-blockstats",
 ];

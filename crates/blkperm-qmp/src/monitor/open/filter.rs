@@ -49,9 +49,7 @@ impl<R: Rule> Monitor<R> {
 
     /// Notes that a node whose length is not a multiple of `alignment` cannot be written in all.
     fn align(&mut self, node: NodeId, length: u64, alignment: u64) {
-        if !length.is_multiple_of(alignment) {
-            self.layer.graph.set_unaligned(node);
-        }
+        self.layer.graph.set_unaligned(node, !length.is_multiple_of(alignment));
     }
 
     pub(super) fn open_blkdebug(

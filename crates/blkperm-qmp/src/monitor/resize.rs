@@ -1,0 +1,127 @@
+//! `block_resize`: makes a node longer or shorter, with what stores its data.
+
+use blkperm_graph::{Demand, Holder, NodeId, Permissions, Role, Rule, State};
+use blkperm_jobs::Operation;
+use serde_json::Value;
+
+use super::{Failed, Monitor, done};
+use crate::command::blockdev::BlockResize;
+
+/// The unit of lengths, in bytes.
+const SECTOR: u64 = 512;
+
+/// The greatest length of a node.
+///
+/// Source: `BDRV_MAX_LENGTH` in `include/block/block-common.h`, QEMU 10.0.
+const MAX_LENGTH: u64 = i64::MAX as u64 & !((1 << 30) - 1);
+
+/// The greatest length of a qcow2 image with clusters of the usual size: what the largest table of
+/// tables reaches.
+///
+/// Source: `QCOW_MAX_L1_SIZE` in `block/qcow2.h`, QEMU 10.0.
+const MAX_QCOW2: u64 = 1 << 51;
+
+impl<R: Rule> Monitor<R> {
+    /// Source: `qmp_block_resize` in `blockdev.c`, QEMU 10.0.
+    pub(super) fn block_resize(&mut self, arguments: &BlockResize) -> Result<Value, Failed> {
+        let name = |name: &Option<String>| name.clone().unwrap_or_default();
+        let node = self.look_up(&name(&arguments.device), &name(&arguments.node_name))?;
+        let Ok(length) = u64::try_from(arguments.size) else {
+            return Err(Failed::generic("Parameter 'size' expects a >0 size"));
+        };
+        self.layer.require_unblocked(node, Operation::Resize)?;
+        self.layer.drain_all();
+        let graph = &mut self.layer.graph;
+        let purpose = format!("block_resize of '{}'", graph.name(node));
+        let backend = graph.add_root(Holder::Backend { purpose }, None);
+        let demand = Demand::taking(Permissions::RESIZE);
+        let attached = graph.transact(|change| change.attach_root(backend, node, "root", demand));
+        if let Err(refusal) = attached {
+            graph.remove_root(backend);
+            return Err(refusal.into());
+        }
+        let drained = self.layer.begin_drain(&[node]);
+        let resized = self.truncate(node, length);
+        self.layer.end_drain(&drained);
+        self.layer.remove_backend(backend);
+        resized?;
+        done()
+    }
+
+    /// Makes a node so long, and the nodes below it that store its data long enough.
+    ///
+    /// Source: `bdrv_co_truncate` in `block/io.c` and the drivers' functions of that name,
+    /// QEMU 10.0.
+    fn truncate(&mut self, node: NodeId, length: u64) -> Result<(), Failed> {
+        if length > MAX_LENGTH {
+            let desc = format!("offset({length}) exceeds maximum({MAX_LENGTH})");
+            return Err(Failed::generic(desc));
+        }
+        let graph = &self.layer.graph;
+        if graph.state(node).contains(State::READ_ONLY) {
+            return Err(Failed::generic("Image is read-only"));
+        }
+        let driver = graph.driver(node);
+        let (is_whole, old) = (length.is_multiple_of(SECTOR), graph.length(node));
+        let refused = match driver.name {
+            "qcow2" if !is_whole => Some("The new size must be a multiple of 512"),
+            "qcow2" if length > MAX_QCOW2 => Some("Failed to grow the L1 table: File too large"),
+            "qed" if !is_whole => Some("Invalid image size specified"),
+            "qed" if length < old => Some("Shrinking images is currently not supported"),
+            "raw" if self.raw_option(node, "size").is_some() => {
+                Some("Cannot resize fixed-size raw disks")
+            }
+            "file" | "qcow2" | "qed" => None,
+            "raw" => return self.truncate_child(node, length, self.raw_option(node, "offset")),
+            // The header of the image comes before the data.
+            "luks" => {
+                let edge = graph.child_edge(node, "file");
+                let whole = edge.map_or(old, |edge| graph.length(graph.child_of(edge)));
+                return self.truncate_child(node, length, Some(whole.saturating_sub(old)));
+            }
+            _ if driver.is_filter => return self.truncate_child(node, length, None),
+            _ => Some("Image format driver does not support resize"),
+        };
+        if let Some(desc) = refused {
+            return Err(Failed::generic(desc));
+        }
+        self.layer.resize(node, length.next_multiple_of(SECTOR));
+        Ok(())
+    }
+
+    /// Makes a node so long by the child that stores its data from `offset` on.
+    fn truncate_child(
+        &mut self,
+        node: NodeId,
+        length: u64,
+        offset: Option<u64>,
+    ) -> Result<(), Failed> {
+        let offset = offset.unwrap_or(0);
+        let Some(edge) = self.layer.graph.child_by_role(node, Role::PRIMARY) else {
+            return Err(Failed::generic("Image format driver does not support resize"));
+        };
+        let child = self.layer.graph.child_of(edge);
+        self.truncate(child, length.saturating_add(offset))?;
+        let length = self.layer.graph.length(child).saturating_sub(offset);
+        self.layer.resize(node, length);
+        self.realign(node);
+        Ok(())
+    }
+
+    /// An option of a raw node that is a number.
+    fn raw_option(&self, node: NodeId, name: &str) -> Option<u64> {
+        let detail = self.nodes.get(self.layer.graph.name(node))?;
+        detail.options.get(name)?.as_u64()
+    }
+
+    /// Looks anew at whether all of a node can be written by requests of the size that it wants.
+    fn realign(&mut self, node: NodeId) {
+        let detail = self.nodes.get(self.layer.graph.name(node));
+        let option = |name: &str| detail?.explicit.get(name)?.as_u64();
+        let align = option("align").or_else(|| option("log-sector-size"));
+        if let Some(align) = align.filter(|&align| align > 0) {
+            let length = self.layer.graph.length(node);
+            self.layer.graph.set_unaligned(node, !length.is_multiple_of(align));
+        }
+    }
+}

@@ -207,7 +207,8 @@ impl<R: Rule> BlockLayer<R> {
         self.graph.children(node).map(|edge| self.graph.child_of(edge)).collect()
     }
 
-    fn is_inactive(&self, node: NodeId) -> bool {
+    /// Whether a node is inactive.
+    pub fn is_inactive(&self, node: NodeId) -> bool {
         self.graph.state(node).contains(State::INACTIVE)
     }
 

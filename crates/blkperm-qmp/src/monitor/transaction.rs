@@ -148,6 +148,10 @@ impl<R: Rule> Monitor<R> {
         if !graph.driver(overlay).supports_backing {
             return Err(Failed::generic("The overlay does not support backing images"));
         }
+        // An overlay that QEMU makes inactive stays so, whatever becomes of the transaction.
+        if self.layer.is_inactive(node) && !self.layer.is_inactive(overlay) {
+            self.layer.inactivate(overlay)?;
+        }
         let pause = self.layer.begin_pause_of_all();
         let appended = self.layer.graph.transact(|change| {
             change.attach(overlay, node, "backing", Role::COW)?;

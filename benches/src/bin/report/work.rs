@@ -1,7 +1,7 @@
 //! What each algorithm does for one update: edges visited and changed, pairs compared, memory used.
 
 use blkperm_baseline::Baseline;
-use blkperm_benches::{Counted, Counts, Shape, Update, Workload};
+use blkperm_benches::{Counted, Shape, Update, Workload};
 use blkperm_graph::Graph;
 use blkperm_tests::algorithm::{Algorithm, Network, Recursive, Topological};
 use stats_alloc::Region;
@@ -15,28 +15,54 @@ type Rule = Counted<Baseline>;
 const LADDER: usize = 40;
 const EDGES: usize = 1_000;
 
+/// What one algorithm does for an update.
+struct Work {
+    changed: usize,
+    visited: u64,
+    compared: u64,
+    bytes: usize,
+}
+
 /// The table.
 pub(crate) fn report() -> String {
-    let mut rows = Vec::new();
-    for shape in Shape::ALL {
-        for update in [Update::Everything, Update::Nothing] {
-            rows.push(row::<Graph<Rule>>(shape, update));
-            rows.push(row::<Network<Rule, Topological>>(shape, update));
-            rows.push(row::<Network<Rule, Recursive>>(shape, update));
-        }
-    }
+    let updates = |shape| Update::ALL.map(|update| (shape, update));
+    let rows = Shape::ALL.into_iter().flat_map(updates).map(|(shape, update)| {
+        let works = [
+            work::<Graph<Rule>>(shape, update),
+            work::<Network<Rule, Topological>>(shape, update),
+            work::<Network<Rule, Recursive>>(shape, update),
+        ];
+        let mut cells = vec![format!("{}, {}", shape.name(), update.name())];
+        cells.push(works[0].changed.to_string());
+        cells.extend(works.each_ref().map(|work| work.visited.to_string()));
+        cells.extend(works.each_ref().map(|work| work.compared.to_string()));
+        cells.extend(works.each_ref().map(|work| work.bytes.to_string()));
+        cells
+    });
     let sentence = format!(
-        "An edge is put on and taken off, on {EDGES} edges ({LADDER} in the ladder), under the \
-         baseline. *Visited*: how often it was worked out what an edge holds. *Compared*: how often \
-         two edges were. *Changed*: how many edges hold something else while the edge is there. \
-         *Bytes*: allocated, once the room that is kept has grown."
+        "On {EDGES} edges ({LADDER} in the ladder), under the baseline; what is put on is taken off \
+         again. *Changed*: how many of the edges that stand hold something else meanwhile; none where \
+         all is taken back. *Visited*: how often it was worked out what an edge holds. *Compared*: \
+         how often two edges were. *Bytes*: allocated, once the room that is kept has grown. Each by \
+         *incremental*, *topological* and *recursive*."
     );
-    let header =
-        ["shape, update", "algorithm", "visited", "compared", "changed", "bytes", "allocations"];
+    let header = [
+        "shape, update",
+        "changed",
+        "visited: incr.",
+        "topol.",
+        "recurs.",
+        "compared: incr.",
+        "topol.",
+        "recurs.",
+        "bytes: incr.",
+        "topol.",
+        "recurs.",
+    ];
     table("The work of one update", &sentence, &header, rows)
 }
 
-fn row<A: Algorithm<Rule = Rule>>(shape: Shape, update: Update) -> Vec<String> {
+fn work<A: Algorithm<Rule = Rule>>(shape: Shape, update: Update) -> Work {
     let edges = if shape == Shape::Ladder { LADDER } else { EDGES };
     let mut workload = Workload::<A>::new(Rule::default(), shape, edges, 0, update);
     // The room that is kept between updates grows at first.
@@ -44,17 +70,19 @@ fn row<A: Algorithm<Rule = Rule>>(shape: Shape, update: Update) -> Vec<String> {
     let before = workload.rule().counts;
     let region = Region::new(ALLOCATOR);
     workload.run();
-    let allocated = region.change();
+    let bytes = region.change().bytes_allocated;
     let after = workload.rule().counts;
     let holds = workload.holds();
-    let edge = workload.put_on();
-    let changed = holds.iter().zip(workload.holds()).filter(|(one, other)| *one != other).count();
-    workload.take_off(edge);
-    let Counts { visited, compared } = after;
-    let numbers = [visited - before.visited, compared - before.compared, changed as u64];
-    let mut cells = vec![format!("{}, {}", shape.name(), update.name()), A::NAME.to_owned()];
-    cells.extend(numbers.map(|number| number.to_string()));
-    cells.push(allocated.bytes_allocated.to_string());
-    cells.push((allocated.allocations + allocated.reallocations).to_string());
-    cells
+    let mut changed = vec![false; holds.len()];
+    workload.run_watched(|workload| {
+        for ((changed, before), now) in changed.iter_mut().zip(&holds).zip(workload.holds()) {
+            *changed |= *before != now;
+        }
+    });
+    Work {
+        changed: changed.into_iter().filter(|&changed| changed).count(),
+        visited: after.visited - before.visited,
+        compared: after.compared - before.compared,
+        bytes,
+    }
 }

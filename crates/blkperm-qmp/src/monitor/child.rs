@@ -15,6 +15,8 @@ impl<R: Rule> Monitor<R> {
         &mut self,
         arguments: &XBlockdevChange,
     ) -> Result<Value, Failed> {
+        // Whatever comes of it, QEMU holds the lock of the graph for writing from here on.
+        self.layer.drain_all();
         let parent = self.look_up(&arguments.parent, &arguments.parent)?;
         match (&arguments.child, &arguments.node) {
             (Some(_), Some(_)) => {
@@ -43,7 +45,6 @@ impl<R: Rule> Monitor<R> {
 
     /// Source: `bdrv_add_child` in `block.c`, `quorum_add_child` in `block/quorum.c`, QEMU 10.0.
     fn add_child(&mut self, parent: NodeId, child: NodeId) -> Result<(), Failed> {
-        self.layer.drain_all();
         let graph = &self.layer.graph;
         let name = graph.name(parent).to_owned();
         if graph.driver(parent).name != QUORUM {
@@ -67,7 +68,6 @@ impl<R: Rule> Monitor<R> {
 
     /// Source: `bdrv_del_child` in `block.c`, `quorum_del_child` in `block/quorum.c`, QEMU 10.0.
     fn remove_child(&mut self, parent: NodeId, edge: EdgeId) -> Result<(), Failed> {
-        self.layer.drain_all();
         let graph = &self.layer.graph;
         let name = graph.name(parent).to_owned();
         if graph.driver(parent).name != QUORUM {

@@ -4,6 +4,7 @@ use blkperm_qmp::play::{self, Endpoint, EndpointError};
 use blkperm_qmp::transcript::{Difference, Reply, Transcript};
 use serde_json::Value;
 
+use crate::crash;
 use crate::script::Script;
 
 /// Makes a fresh endpoint.
@@ -81,6 +82,9 @@ impl Contest<'_> {
         let mut left = play::play(&mut *(self.left)()?, &scenario)?;
         let mut right = play::play(&mut *(self.right)()?, &scenario)?;
         [&mut left, &mut right].into_iter().for_each(without_images);
+        if let Some(steps) = crash::steps_before(&right) {
+            [&mut left, &mut right].into_iter().for_each(|one| one.steps.truncate(steps));
+        }
         let scoped = |transcript: &Transcript| match self.scope {
             Scope::Everything => transcript.clone(),
             Scope::BeforeJobs => before_jobs(transcript),

@@ -6,6 +6,7 @@
 //! still does, and [`hunt`](fn@hunt) does all that for many scripts at once.
 
 mod contest;
+mod crash;
 mod dice;
 mod generate;
 mod hunt;

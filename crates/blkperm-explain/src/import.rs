@@ -167,6 +167,19 @@ struct Job {
     backends: Vec<usize>,
 }
 
+/// Whether the answer to a query could tell anything of this graph: of jobs and of devices only where
+/// there are any. A storage daemon does not even know the query for devices.
+fn is_needed(query: &str, dump: &GraphDump) -> bool {
+    let has = |is_it: &dyn Fn(&GraphNode) -> bool| dump.edges.iter().any(|it| is_it(&it.parent));
+    match query {
+        "query-jobs" | "query-block-jobs" => has(&|parent| parent.r#type == NodeType::BlockJob),
+        "query-block" => {
+            has(&|parent| parent.r#type == NodeType::BlockBackend && !parent.name.is_empty())
+        }
+        _ => true,
+    }
+}
+
 impl Survey {
     /// Makes sense of the answers.
     ///
@@ -183,7 +196,8 @@ impl Survey {
             jobs: Vec::new(),
             notes: Vec::new(),
         };
-        let missing = replies.missing();
+        let mut missing = replies.missing();
+        missing.retain(|query| is_needed(query, dump));
         if !missing.is_empty() {
             survey.notes.push(Noted::Missing(missing));
         }

@@ -4,7 +4,7 @@ use blkperm_graph::{Graph, NodeId, Owner, Role, RootId, Rule};
 
 use crate::backup::Backup;
 use crate::commit::Commit;
-use crate::job::Job;
+use crate::job::{Ending, Identity, Job};
 use crate::layer::BlockLayer;
 use crate::mirror::Mirror;
 use crate::status::Status;
@@ -28,6 +28,9 @@ pub struct FoundJob {
     pub speed: u64,
     /// Whether the node that it writes was read-only before.
     pub was_read_only: bool,
+    /// Whether a mirror that is to be finalized was cancelled when it was ready, so that it leaves
+    /// without taking the source's place.
+    pub was_cancelled: bool,
     /// The mark of all that it has put into the graph.
     pub owner: Owner,
     /// The job as a parent of nodes.
@@ -75,28 +78,21 @@ impl<R: Rule> BlockLayer<R> {
             Status::Standby => (Status::Ready, true),
             status => (status, false),
         };
+        let ending = matches!(status, Status::Waiting | Status::Pending)
+            .then_some(if found.was_cancelled { Ending::Graceful } else { Ending::Complete });
+        let FoundJob { id, kind, owner, root, .. } = found;
+        let is_mirror = matches!(work, Work::Mirror(_));
         let mut job = Job {
-            id: found.id,
-            kind: found.kind,
             status,
             user_paused,
             auto_finalize: found.auto_finalize,
             auto_dismiss: found.auto_dismiss,
             speed: found.speed,
-            len: 0,
-            offset: 0,
-            error: None,
-            drains: 0,
-            drained: None,
-            ending: None,
-            stuck: false,
-            keeps_nodes: false,
-            owner: found.owner,
-            root: found.root,
-            frozen: Vec::new(),
+            // Other jobs end by themselves.
+            ending: ending.filter(|_| is_mirror),
             backends: found.backends,
             filter: found.filter.filter(|_| !is_over),
-            work,
+            ..Job::new(Identity { id, kind, owner, root, work })
         };
         if let (Some(filter), Some(last)) = (job.filter, job.work.frozen_down_to(&self.graph)) {
             job.frozen = self.graph.chain_edges(filter, last);

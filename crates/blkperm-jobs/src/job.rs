@@ -83,7 +83,44 @@ pub struct Job {
     pub(crate) work: Work,
 }
 
+/// What tells a job from others from the beginning.
+pub(crate) struct Identity {
+    pub(crate) id: String,
+    pub(crate) kind: &'static str,
+    pub(crate) owner: Owner,
+    pub(crate) root: RootId,
+    pub(crate) work: Work,
+}
+
 impl Job {
+    /// A job that was created just now, and is known to nobody yet.
+    pub(crate) fn new(identity: Identity) -> Job {
+        let Identity { id, kind, owner, root, work } = identity;
+        Job {
+            id,
+            kind,
+            status: Status::Created,
+            user_paused: false,
+            auto_finalize: true,
+            auto_dismiss: true,
+            speed: 0,
+            len: 0,
+            offset: 0,
+            error: None,
+            drains: 0,
+            drained: None,
+            ending: None,
+            stuck: false,
+            keeps_nodes: false,
+            owner,
+            root,
+            frozen: Vec::new(),
+            backends: Vec::new(),
+            filter: None,
+            work,
+        }
+    }
+
     /// The id.
     pub fn id(&self) -> &str {
         &self.id

@@ -10,7 +10,7 @@ use crate::denied::{Abort, Denied};
 use crate::event::Event;
 use crate::exit::{Completion, detach_all, drop_filter};
 use crate::filter::{FILTERED, is_never_frozen};
-use crate::job::{Job, JobOptions};
+use crate::job::{Identity, Job, JobOptions};
 use crate::name::{NodeNames, is_wellformed};
 use crate::reopen::Heirs;
 use crate::status::Status;
@@ -231,28 +231,13 @@ impl<R: Rule> BlockLayer<R> {
             return Err(Denied::JobIdInUse(id.clone()));
         }
         let holder = Holder::Job { kind: new.kind, id: id.clone() };
+        let NewJob { kind, owner, work, .. } = new;
+        let root = self.graph.add_root(holder, Some(owner));
         let mut job = Job {
-            id: id.clone(),
-            kind: new.kind,
-            status: Status::Created,
-            user_paused: false,
             auto_finalize: options.auto_finalize,
             auto_dismiss: options.auto_dismiss,
-            speed: 0,
-            len: 0,
-            offset: 0,
-            error: None,
-            drains: 0,
-            drained: None,
-            ending: None,
-            stuck: false,
-            keeps_nodes: false,
-            owner: new.owner,
-            root: self.graph.add_root(holder, Some(new.owner)),
-            frozen: Vec::new(),
-            backends: Vec::new(),
             filter: new.filter,
-            work: new.work,
+            ..Job::new(Identity { id: id.clone(), kind, owner, root, work })
         };
         self.events.push(Event::StatusChange { job: id.clone(), status: Status::Created });
         let attached = self.add_job_edge(&job, new.main_node, "main node", new.main_demand);

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use blkperm_graph::driver::BLKDEBUG;
 use blkperm_graph::{
-    Change, Counts, Demand, Graph, Holder, NewNode, NodeId, Owner, Refusal, Role, RootId, Row,
-    Rule, State,
+    Change, Counts, Demand, Graph, Holder, NewNode, NodeId, Owner, Parent as GraphParent, Refusal,
+    Role, RootId, Row, Rule, State,
 };
 use blkperm_jobs::{BlockLayer, Completion, FoundJob, Status};
 use blkperm_qmp::Monitor;
 use blkperm_qmp::monitor::{FoundExport, FoundNode};
 
 use super::images::KnownImages;
-use super::{Edge, Node, Noted, Parent, Survey};
+use super::{Edge, Job, Node, Noted, Parent, Survey};
 
 /// A monitor on the graph that was found.
 #[derive(Clone)]
@@ -34,6 +34,9 @@ struct Untold {
     opened_with_parents: bool,
     /// Whether the nodes that jobs write were read-only before, and will be so again.
     was_read_only: bool,
+    /// Whether mirrors that are to be finalized were cancelled when they were ready, rather than
+    /// completed.
+    were_cancelled: bool,
     /// Whether the options of nodes demand what their parents demand, too.
     hidden_options: bool,
     /// Whether nodes of unknown length are all of different lengths, rather than of none.
@@ -74,6 +77,10 @@ impl Survey {
         };
         doubt(self.added(true) != self.added(false), |untold| untold.opened_with_parents = true);
         doubt(!self.jobs.is_empty(), |untold| untold.was_read_only = true);
+        let is_to_be_finalized =
+            |job: &Job| matches!(job.status, Status::Waiting | Status::Pending);
+        let is_open = self.jobs.iter().any(is_to_be_finalized);
+        doubt(is_open, |untold| untold.were_cancelled = true);
         let hidden = |node: &Node| node.options != node.most_options;
         doubt(self.nodes.iter().any(hidden), |untold| untold.hidden_options = true);
         let is_unknown = |node: &Node| node.info.is_none() && node.job.is_none();
@@ -122,12 +129,12 @@ impl Survey {
                 continue;
             }
             // What was opened for a parent is read-only when that is, and goes with it.
-            layer.heirs.set_parent(id, layer.graph.node_parents(id).next());
+            inherit(&mut layer, id);
             if layer.graph.parents(id).next().is_some() {
                 layer.release(id);
             }
         }
-        let notes = self.adopt_jobs(&mut layer, &ids, untold.was_read_only);
+        let notes = self.adopt_jobs(&mut layer, &ids, untold);
         let monitor = Monitor::adopt(
             layer,
             KnownImages::of(self),
@@ -213,7 +220,7 @@ impl Survey {
         &self,
         layer: &mut BlockLayer<R>,
         ids: &Ids,
-        was_read_only: bool,
+        untold: Untold,
     ) -> Vec<Noted> {
         let mut notes = Vec::new();
         for (job, &(root, owner)) in self.jobs.iter().zip(&ids.jobs) {
@@ -226,7 +233,8 @@ impl Survey {
                 auto_finalize: job.auto_finalize,
                 auto_dismiss: job.auto_dismiss,
                 speed: job.speed,
-                was_read_only,
+                was_read_only: untold.was_read_only,
+                was_cancelled: untold.were_cancelled,
                 owner,
                 root,
                 filter: job.filter.map(|filter| ids.nodes[filter]),
@@ -265,6 +273,21 @@ impl Survey {
         });
         exports.collect()
     }
+}
+
+/// Makes a node the heir of its first parent. Where it is not as it would be by that, it was said of
+/// the node itself whether it is read-only: a job has made it writable, for example.
+fn inherit<R: Rule>(layer: &mut BlockLayer<R>, node: NodeId) {
+    let graph = &layer.graph;
+    let edge =
+        graph.parents(node).find(|&edge| matches!(graph.parent_of(edge), GraphParent::Node(_)));
+    let Some(edge) = edge else { return };
+    let GraphParent::Node(parent) = graph.parent_of(edge) else { return };
+    let is_read_only = |node: NodeId| graph.state(node).contains(State::READ_ONLY);
+    let inherited = is_read_only(parent) || graph.role(edge).contains(Role::COW);
+    let is_own = is_read_only(node) != inherited;
+    layer.heirs.set_parent(node, Some(parent));
+    layer.heirs.set_own_read_only(node, is_own);
 }
 
 /// Adds an edge: by its driver's table, or as it was found where that does not explain it.

@@ -7,8 +7,8 @@ use super::subject::Subject;
 
 /// What the answers of a QEMU do not tell.
 pub(super) const UNTOLD: &str = "if nodes were opened with their parents and go with them, if what a job \
-                      writes was read-only before, or if a node's options demand what its parents \
-                      demand, too";
+                      writes was read-only before, if a job that is to be finalized was cancelled, or \
+                      if a node's options demand what its parents demand, too";
 
 /// What is to be said of the answers that the graph was made from.
 pub(super) fn notes(subject: &Subject) -> Vec<String> {

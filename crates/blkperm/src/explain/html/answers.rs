@@ -150,6 +150,11 @@ fn refused(refusal: &Refusal) -> Markup {
     }
 }
 
+/// Lines that stay lines.
+fn lines(lines: &[String]) -> Markup {
+    html! { @for line in lines { (Text(line)) "\n" } }
+}
+
 fn to_do(proposals: &Proposals) -> Markup {
     let first = story::remedies(proposals);
     html! {
@@ -161,9 +166,9 @@ fn to_do(proposals: &Proposals) -> Markup {
                 li {
                     (Text(words.join(", then ")))
                     @if !proposal.is_sure { " (" (Text(format!("perhaps not {UNTOLD}"))) ")" }
-                    @for command in proposal.actions.iter().filter_map(Action::command) {
-                        pre { (Text(command.to_string())) }
-                    }
+                    @let commands = proposal.actions.iter().filter_map(Action::command);
+                    @let commands: Vec<String> = commands.map(|one| one.to_string()).collect();
+                    @if !commands.is_empty() { pre { (lines(&commands)) } }
                 }
             }
         }

@@ -34,9 +34,10 @@ Examples:
   blkperm draw mirror-twice --format dot | dot -Tpdf > twice.pdf
           With Graphviz's layout
 
-Boxes are nodes, pills exports, boxes without corners the guest's devices, hexagons jobs, and slanting
-boxes what jobs make for themselves. Below the name of an edge stands what its parent takes (+) and unshares (-) on the child: c consistent-read, w write,
-u write-unchanged, r resize. A legend is below the picture; tooltips say it in words.
+Boxes are nodes, pills exports, boxes without corners the guest's devices, hexagons jobs, and
+slanting boxes what jobs make for themselves. Below the name of an edge stands what its parent takes
+(+) and unshares (-) on the child: c consistent-read, w write, u write-unchanged, r resize. A legend
+is below the picture; tooltips say it in words.
 
 Exit status:
   0  drawn

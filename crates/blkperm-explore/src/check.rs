@@ -3,8 +3,19 @@
 use blkperm_graph::{Claim, Demand, EdgeId, NodeId, Owner, Parent, Permissions, Rule};
 use blkperm_jobs::Completion;
 
-use crate::action::Action;
 use crate::stage::{Kept, Stage, World};
+
+/// What a refused command has left of itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Trace {
+    /// Nothing: every edge is as it was.
+    Nothing,
+    /// BlockBackends of nobody's, and every edge would be as it was without them. That is QEMU's quirk:
+    /// when steps are judged one by one, a stream that is refused late leaves its BlockBackend behind.
+    Backend,
+    /// Something else, which breaks law 5.
+    Edges,
+}
 
 impl<R: Rule + Clone> Stage<R> {
     /// Checks the graph's invariants and, under a rule with owners, laws 2 and 3; gives a sentence
@@ -21,17 +32,26 @@ impl<R: Rule + Clone> Stage<R> {
         broken
     }
 
-    /// Law 5: whether a refused command has changed an edge, other than by QEMU's quirk that a stream
-    /// which is refused late leaves its BlockBackend behind when steps are judged one by one.
-    pub(crate) fn has_left_trace(
-        &self,
-        world: &World<R>,
-        before: &Kept<R>,
-        action: Action,
-    ) -> bool {
-        let leaves_backend =
-            matches!(action, Action::Stream { .. }) && self.completion == Completion::Stepwise;
-        !leaves_backend && !world.layer.graph.has_edges_of(before.layer.graph())
+    /// Law 5: what a command that was refused has left of itself in a world that was as `before` says.
+    pub(crate) fn trace(&self, world: &mut World<R>, before: &Kept<R>) -> Trace {
+        let is_as_before = |world: &World<R>| world.layer.graph.has_edges_of(before.layer.graph());
+        if is_as_before(world) {
+            return Trace::Nothing;
+        }
+        if self.completion == Completion::Atomic {
+            return Trace::Edges;
+        }
+        let after = world.keep();
+        let left_now = world.left_behind();
+        world.go_back(before);
+        let left_before = world.left_behind();
+        world.go_back(&after);
+        for root in left_now.into_iter().filter(|root| !left_before.contains(root)) {
+            world.layer.remove_backend(root);
+        }
+        let trace = if is_as_before(world) { Trace::Backend } else { Trace::Edges };
+        world.go_back(&after);
+        trace
     }
 
     /// The nodes on which edges may meet: all but strangers and files.
@@ -107,5 +127,35 @@ impl<R: Rule> World<R> {
             return Ok(());
         }
         Err(format!("law 3: '{}' cannot be dropped", self.layer.graph.name(filter)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{Action, Place};
+    use crate::universe::Universe;
+    use blkperm_baseline::Baseline;
+
+    #[test]
+    fn a_late_refused_stream_leaves_its_block_backend_and_nothing_else() {
+        let text = Universe::preset("two-jobs").and_then(Universe::parse);
+        let resize = 3;
+        let add = Action::AddStranger { slot: 0, place: Place::Image(1), demand: resize };
+        let (device, base, manual) = (Place::Image(2), None, false);
+        let stream = |slot| Action::Stream { slot, device, base, manual };
+        let traces = |completion| {
+            let stage = Stage::new(text.clone().unwrap(), Baseline, completion);
+            let mut world = stage.start();
+            [add, stream(0), stream(1)].map(|action| {
+                let before = world.keep();
+                stage.act(&mut world, action);
+                stage.trace(&mut world, &before)
+            })
+        };
+        // The first is no refusal: what changes edges and is no such BlockBackend is told from it.
+        let [edges, backend, nothing] = [Trace::Edges, Trace::Backend, Trace::Nothing];
+        assert_eq!(traces(Completion::Stepwise), [edges, backend, backend]);
+        assert_eq!(traces(Completion::Atomic), [edges, nothing, nothing]);
     }
 }

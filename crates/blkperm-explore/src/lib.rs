@@ -25,6 +25,7 @@ mod worker;
 mod wrong;
 
 pub use action::{Action, Place, Verb};
+pub use check::Trace;
 pub use command::Act;
 pub use file::{FileError, Subject, subject};
 pub use finding::{Class, Finding, Outcome};

@@ -1,7 +1,7 @@
 //! States as fixed arrays in canonical form.
 
 use blkperm_graph::driver::{COPY_BEFORE_WRITE, COPY_ON_READ};
-use blkperm_graph::{Graph, NodeId, Permissions, Rule};
+use blkperm_graph::{Graph, NodeId, Permissions, RootId, Rule};
 use blkperm_jobs::filter::{COMMIT_TOP, MIRROR_TOP, MIRROR_TOP_OF_COMMIT};
 use blkperm_jobs::{BlockLayer, Job, JobError};
 
@@ -119,23 +119,10 @@ impl<R: Rule> Stage<R> {
         }
     }
 
-    /// The places on which there are BlockBackends of nobody's: QEMU's quirk, a stream that is refused
-    /// late leaves one behind. All of them demand the same.
+    /// The places on which there are BlockBackends of nobody's. All of them demand the same.
     fn left_behind(&self, world: &World<R>) -> u64 {
-        let World { layer, cast } = world;
-        let graph = &layer.graph;
-        let of_jobs: usize = layer.jobs().iter().map(|job| 1 + job.backends().len()).sum();
-        if graph.root_count() == of_jobs + cast.exports.iter().flatten().count() {
-            return 0;
-        }
-        let is_job = |root| {
-            layer.jobs().iter().any(|job| job.root() == root || job.backends().contains(&root))
-        };
-        let nobodys = graph
-            .roots()
-            .into_iter()
-            .filter(|&root| !is_job(root) && !cast.exports.contains(&Some(root)));
-        let edges = nobodys.flat_map(|root| graph.children(root));
+        let graph = &world.layer.graph;
+        let edges = world.left_behind().into_iter().flat_map(|root| graph.children(root));
         edges.fold(0, |all, edge| all | 1 << self.number(world, Some(graph.child_of(edge))))
     }
 
@@ -177,6 +164,23 @@ impl<R: Rule> Stage<R> {
         ends.into_iter().for_each(|end| writer.put(end, EDGE));
         writer.put(between, 8);
         writer.put(backends, 8);
+    }
+}
+
+impl<R: Rule> World<R> {
+    /// The BlockBackends of nobody's: QEMU's quirk, a stream that is refused late leaves one behind.
+    pub(crate) fn left_behind(&self) -> Vec<RootId> {
+        let World { layer, cast } = self;
+        let graph = &layer.graph;
+        let of_jobs: usize = layer.jobs().iter().map(|job| 1 + job.backends().len()).sum();
+        if graph.root_count() == of_jobs + cast.exports.iter().flatten().count() {
+            return Vec::new();
+        }
+        let is_job = |root| {
+            layer.jobs().iter().any(|job| job.root() == root || job.backends().contains(&root))
+        };
+        let is_nobodys = |&root: &RootId| !is_job(root) && !cast.exports.contains(&Some(root));
+        graph.roots().into_iter().filter(is_nobodys).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use blkperm_graph::Rule;
 
 use crate::action::Action;
+use crate::check::Trace;
 use crate::command::Act;
 use crate::finding::{Class, Outcome};
 use crate::pack::Packed;
@@ -118,13 +119,13 @@ where
         Came { refused, goes_on: false, found: vec![Found { class, then }] }
     }
 
-    fn has_left_trace(
-        &self,
-        (judged, _): &Self::World,
-        before: &Self::Kept,
-        action: Action,
-    ) -> bool {
-        self.judged.has_left_trace(judged, &before.0, action)
+    fn trace(&self, (judged, other): &mut Self::World, before: &Self::Kept) -> Trace {
+        let trace = self.judged.trace(judged, &before.0);
+        match self.other.trace(other, &before.1) {
+            Trace::Nothing => trace,
+            // What the other rule breaks is no finding about the one that is judged.
+            Trace::Backend | Trace::Edges => trace.max(Trace::Backend),
+        }
     }
 
     fn check(&self, (judged, _): &mut Self::World) -> Vec<String> {

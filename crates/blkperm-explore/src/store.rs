@@ -9,12 +9,13 @@ use rustc_hash::FxBuildHasher;
 use crate::action::Action;
 
 /// A vector that grows by segments of one size: nothing is copied as it grows, and at most one
-/// segment is not full.
+/// segment is not full. The first one grows as it is filled, so that what is small takes little.
 #[derive(Debug)]
 struct Segments<T>(Vec<Vec<T>>);
 
 impl<T: Copy> Segments<T> {
     const SIZE: usize = 1 << 16;
+    const LEAST: usize = 4;
 
     fn len(&self) -> usize {
         self.0.last().map_or(0, |last| (self.0.len() - 1) * Self::SIZE + last.len())
@@ -26,13 +27,26 @@ impl<T: Copy> Segments<T> {
 
     fn push(&mut self, value: T) {
         if self.0.last().is_none_or(|last| last.len() == Self::SIZE) {
-            self.0.push(Vec::with_capacity(Self::SIZE));
+            let capacity = if self.0.is_empty() { Self::LEAST } else { Self::SIZE };
+            self.0.push(Vec::with_capacity(capacity));
         }
         self.0.last_mut().expect("there is room").push(value);
     }
 
     fn bytes(&self) -> usize {
-        self.0.len() * Self::SIZE * size_of::<T>()
+        self.0.iter().map(|segment| segment.capacity() * size_of::<T>()).sum()
+    }
+
+    /// The memory that it takes at most while so many more are added, in bytes: the first segment is
+    /// copied as it grows.
+    fn bytes_with(&self, more: usize) -> usize {
+        let len = self.len() + more;
+        let room = match len.div_ceil(Self::SIZE) {
+            0 | 1 => len.next_power_of_two().max(Self::LEAST),
+            segments => segments * Self::SIZE,
+        };
+        let copied = if self.0.len() <= 1 { self.bytes() } else { 0 };
+        copied + room * size_of::<T>()
     }
 }
 
@@ -122,9 +136,11 @@ impl<K: Copy + Eq + Hash> Store<K> {
     /// The memory that it takes at most while so many more are added, in bytes: when the table is
     /// full, a second one of twice its size is there beside it for a moment.
     pub(crate) fn bytes_with(&self, more: usize) -> usize {
-        let room = self.table.capacity() - self.table.len();
-        let growth = if more > room { 2 * self.table.allocation_size() } else { 0 };
-        self.bytes() + growth + more * (size_of::<K>() + 2 * size_of::<u32>())
+        let Store { keys, parents, actions, table } = self;
+        let columns = keys.bytes_with(more) + parents.bytes_with(more) + actions.bytes_with(more);
+        let room = table.capacity() - table.len();
+        let growth = if more > room { 2 * table.allocation_size() } else { 0 };
+        columns + table.allocation_size() + growth
     }
 }
 
@@ -142,6 +158,18 @@ mod tests {
         store.insert([2; 4], 0, first);
         assert_eq!((store.len(), store.path(2)), (3, vec![first, second]));
         assert!(store.contains(&[2; 4]) && !store.contains(&[3; 4]));
+    }
+
+    /// What is said beforehand is enough, and of few states little is said.
+    #[test]
+    fn the_memory_that_is_needed_is_known_before() {
+        let mut store = Store::new([0_u64; 4]);
+        assert!(store.bytes() < 512, "{}", store.bytes());
+        for number in 1..200_000_u64 {
+            let said = store.bytes_with(1);
+            store.insert([number; 4], 0, Action::RemoveExport(0));
+            assert!(store.bytes() <= said, "{number}: {} of {said}", store.bytes());
+        }
     }
 
     /// Fewer than 64 bytes a state, whenever there are many.

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use blkperm_graph::Rule;
 
 use crate::action::Action;
+use crate::check::Trace;
 use crate::command::Act;
 use crate::finding::{Class, Outcome};
 use crate::pack::Packed;
@@ -90,8 +91,8 @@ pub trait System: Sync {
         action: Action,
     ) -> Came;
 
-    /// Whether a command that was refused has changed an edge.
-    fn has_left_trace(&self, world: &Self::World, before: &Self::Kept, action: Action) -> bool;
+    /// What a command that was refused has left of itself in a world that was as `before` says.
+    fn trace(&self, world: &mut Self::World, before: &Self::Kept) -> Trace;
 
     /// What has to hold in every state and does not in this one, in a sentence each.
     fn check(&self, world: &mut Self::World) -> Vec<String>;
@@ -175,8 +176,8 @@ where
         }
     }
 
-    fn has_left_trace(&self, world: &World<R>, before: &Kept<R>, action: Action) -> bool {
-        self.stage.has_left_trace(world, before, action)
+    fn trace(&self, world: &mut World<R>, before: &Kept<R>) -> Trace {
+        self.stage.trace(world, before)
     }
 
     fn check(&self, world: &mut World<R>) -> Vec<String> {

@@ -160,7 +160,7 @@ pub enum UniverseError {
     #[error("not a universe: {0}")]
     Syntax(String),
     /// No preset has that name.
-    #[error("no universe is called '{0}'; there are {1}")]
+    #[error("no universe is called '{0}', and there is no such file; there are {1}")]
     NoPreset(String, String),
     /// Nothing can happen, since a list is empty.
     #[error("'{0}' is empty: nothing can happen")]
@@ -176,9 +176,14 @@ pub enum UniverseError {
     /// An image has a backing image and children.
     #[error("image '{0}' has a backing image and children: it is a qcow2 or a quorum, not both")]
     TwoKinds(String),
-    /// Two images have one name, or a name is one that the search uses itself.
-    #[error("'{0}' cannot be an image's name: it is used twice, or the search uses it")]
-    Name(String),
+    /// An image cannot have that name.
+    #[error("an image cannot be called '{name}': {reason}")]
+    Name {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
     /// There is more than the packed form of a state has room for.
     #[error("{count} {what}, and a packed state has room for {limit}")]
     TooMany {
@@ -279,8 +284,9 @@ impl Universe {
         let ImageSpec { name, backing, children } = &self.images[place];
         let before = &self.images[..place];
         let is_before = |below: &&String| before.iter().any(|image| image.name == **below);
-        if is_reserved(name) || is_before(&name) {
-            return Err(UniverseError::Name(name.clone()));
+        let used_twice = is_before(&name).then_some("another image is called so");
+        if let Some(reason) = used_twice.or_else(|| why_no_name(name)) {
+            return Err(UniverseError::Name { name: name.clone(), reason });
         }
         if backing.is_some() && !children.is_empty() {
             return Err(UniverseError::TwoKinds(name.clone()));
@@ -306,8 +312,20 @@ impl Universe {
     }
 }
 
-/// Whether the search gives that name to strangers, filters or files, or QEMU allows no such name.
-fn is_reserved(name: &str) -> bool {
+/// How long an image's name may be, in bytes: QEMU's names of nodes have 31, and the search adds to it.
+const NAME_LENGTH: usize = 20;
+
+/// Why an image cannot have that name; none where it can.
+fn why_no_name(name: &str) -> Option<&'static str> {
     let ours = ["stranger", "filter"].iter().any(|prefix| name.starts_with(prefix));
-    ours || name.ends_with("-file") || name.len() > 20 || !blkperm_jobs::is_wellformed(name)
+    if ours || name.ends_with("-file") {
+        return Some(
+            "the search itself gives names that begin with 'stranger' or 'filter', or end with '-file'",
+        );
+    }
+    if name.len() > NAME_LENGTH {
+        return Some("a name has at most 20 characters");
+    }
+    let reason = "a name is a letter, then letters, digits, '-', '.' and '_'";
+    (!blkperm_jobs::is_wellformed(name)).then_some(reason)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::action::Action;
+use crate::check::Trace;
 use crate::finding::Class;
 use crate::store::Store;
 use crate::system::{Found, System};
@@ -111,25 +112,22 @@ impl<'a, S: System> Worker<'a, S> {
                 continue;
             }
             let key = system.key(world);
-            if came.refused && key == origin {
-                if !system.has_left_trace(world, here, action) {
-                    continue;
+            let mut broken = Vec::new();
+            if came.refused {
+                match system.trace(world, here) {
+                    Trace::Nothing if key == origin => continue,
+                    Trace::Nothing | Trace::Backend => {}
+                    Trace::Edges => broken.push("law 5: a refused command left a trace".to_owned()),
                 }
-                system.go_back(world, here);
-                let law = "law 5: a refused command left a trace".to_owned();
-                into.find(id, action, system.broken(world, action, law).into());
-                continue;
             }
             if !store.contains(&key) {
-                let broken = system.check(world);
+                broken.extend(system.check(world));
                 into.arrivals.push(Arrival { key, from: id as u32, action });
-                system.go_back(world, here);
-                for law in broken {
-                    into.find(id, action, system.broken(world, action, law).into());
-                }
-                continue;
             }
             system.go_back(world, here);
+            for law in broken {
+                into.find(id, action, system.broken(world, action, law).into());
+            }
         }
     }
 }

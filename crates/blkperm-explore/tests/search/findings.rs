@@ -1,7 +1,7 @@
 //! What goes wrong under which rule.
 
 use blkperm_baseline::Baseline;
-use blkperm_explore::{Ended, Limits, Outcome, Search, Single, Stage};
+use blkperm_explore::{Ended, Limits, Outcome, Search, Single, Stage, Universe};
 use blkperm_jobs::Completion;
 use blkperm_ownership::{Groups, Ownership};
 
@@ -58,6 +58,19 @@ fn groups_are_caught_breaking_law_3_with_a_smallest_witness() {
     let smallest = broken.iter().map(|finding| finding.witness.len()).min();
     assert_eq!(smallest, Some(2), "{broken:#?}");
     assert!(report.findings.iter().any(|finding| finding.class.outcome == Outcome::Stuck));
+}
+
+/// Streams that are refused late leave their BlockBackends behind; no command that is refused after
+/// them is blamed for that.
+#[test]
+fn what_qemu_leaves_behind_by_its_quirk_breaks_no_law() {
+    let text = r#"{"images": [{"name": "base"}, {"name": "top", "backing": "base"}, {"name": "tgt"}],
+        "strangers": 1, "demands": ["take-resize"], "exports": 0, "jobs": 2,
+        "kinds": ["stream", "backup"], "manual": true, "pauses": false}"#;
+    let system = qemu(Universe::parse(text).expect("it is a universe"));
+    let mut search = Search::new(&system);
+    assert_eq!(search.run(Limits { depth: 4, ..ALL }, |_| true), Ended::Depth);
+    assert_eq!(search.report().findings, []);
 }
 
 #[test]

@@ -31,7 +31,16 @@ fn what_is_no_universe_is_refused() {
     let seven = r#"{"name": "a"}, {"name": "b", "children": ["a", "a", "a", "a", "a", "a", "a"]}"#;
     let edges = UniverseError::TooMany { what: "edges between images", count: 7, limit: 5 };
     assert_eq!(with(seven, 1, FINE), Err(edges));
-    assert!(matches!(with(r#"{"name": "filter7"}"#, 1, FINE), Err(UniverseError::Name(_))));
+    for (images, reason) in [
+        (r#"{"name": "filter7"}"#, "the search itself gives"),
+        (r#"{"name": "a-file"}"#, "the search itself gives"),
+        (r#"{"name": "7up"}"#, "a letter, then"),
+        (r#"{"name": "abcdefghijklmnopqrstu"}"#, "at most 20"),
+        (r#"{"name": "a"}, {"name": "a"}"#, "another image"),
+    ] {
+        let error = with(images, 1, FINE).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
 }
 
 #[test]

@@ -182,12 +182,13 @@ fn exit_code(report: &Report) -> ExitCode {
 /// The text of the preset of that name, or else of the file.
 fn load(argument: &Path) -> Result<String, Error> {
     let name = argument.to_string_lossy();
-    let text = if Universe::presets().any(|preset| preset == name) || !argument.exists() {
-        Universe::preset(&name)?.to_owned()
-    } else {
-        fs::read_to_string(argument).map_err(Error::read(argument))?
-    };
-    Universe::parse(&text)?;
+    let is_a_word = argument.extension().is_none() && argument.components().count() == 1;
+    if Universe::presets().any(|preset| preset == name) || is_a_word && !argument.exists() {
+        return Ok(Universe::preset(&name)?.to_owned());
+    }
+    let text = fs::read_to_string(argument).map_err(Error::read(argument))?;
+    let file = argument.to_owned();
+    Universe::parse(&text).map_err(|source| Error::UniverseFile { file, source })?;
     Ok(text)
 }
 

@@ -28,6 +28,8 @@ const LABELS: &[Label] = &[
         command: "block-commit",
         arguments: &[("", "device"), ("from", "top-node"), ("to", "base-node")],
     },
+    Label { command: "block-stream", arguments: &[("", "device"), ("down to", "base-node")] },
+    Label { command: "blockdev-backup", arguments: &[("", "device"), ("to", "target")] },
     Label { command: "block-export-add", arguments: &[("", "id"), ("on", "node-name")] },
     Label { command: "nbd-server-start", arguments: &[] },
 ];

@@ -13,12 +13,15 @@ use serde::Serialize;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Confirmed {
-    /// It died of the last command, of this signal, with these words.
+    /// It died of the last command.
     Died {
         /// The signal.
         signal: String,
         /// What it said.
         message: String,
+        /// What our baseline says when it dies there, if that is something else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        foretold: Option<String>,
     },
     /// It lived.
     Lived,
@@ -48,11 +51,15 @@ fn confirm(programs: &Programs, witness: &Scenario) -> Result<Confirmed, Error> 
     let mut daemon = Daemon::start(programs)?;
     let transcript = play(&mut daemon, witness)?;
     let commands = witness.commands().count();
-    Ok(match transcript.death() {
-        None => Confirmed::Lived,
-        Some(_) if transcript.steps.len() < commands => Confirmed::DiedEarlier,
-        Some(death) => {
-            Confirmed::Died { signal: death.signal.clone(), message: death.message.clone() }
-        }
+    let Some(death) = transcript.death() else { return Ok(Confirmed::Lived) };
+    if transcript.steps.len() < commands {
+        return Ok(Confirmed::DiedEarlier);
+    }
+    let ours = play(&mut *Combination::QEMU.endpoint(), witness)?;
+    let foretold = ours.death().map_or("(it lives)", |ours| &ours.message);
+    Ok(Confirmed::Died {
+        signal: death.signal.clone(),
+        message: death.message.clone(),
+        foretold: (foretold != death.message).then(|| foretold.to_owned()),
     })
 }

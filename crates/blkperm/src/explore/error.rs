@@ -8,10 +8,18 @@ use std::path::{Path, PathBuf};
 /// Why nothing could be explored or shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The universe is not one.
+    /// A preset or what a search's file holds is no universe.
     #[error(transparent)]
     Universe(#[from] UniverseError),
-    /// A file of a search cannot be used.
+    /// A file holds no universe.
+    #[error("'{}' cannot be explored", file.display())]
+    UniverseFile {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: UniverseError,
+    },
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// A file of a search names no combination.
@@ -32,27 +40,11 @@ pub(crate) enum Error {
     /// Signals cannot be caught.
     #[error("failed to listen for signals")]
     Signal(#[source] io::Error),
-    /// A file could not be read.
-    #[error("failed to read '{}'", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file could not be written.
-    #[error("failed to write '{}'", file.display())]
-    Write {
-        /// The file.
-        file: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
     /// QEMU cannot be used.
     #[error(transparent)]
     Qemu(#[from] blkperm_qemu::Error),
-    /// QEMU did not play a witness to its end.
-    #[error("QEMU gave up on a witness")]
+    /// QEMU, or our baseline beside it, did not play a witness to its end.
+    #[error("a witness was not played to its end")]
     Play(#[from] play::Error),
     /// The output could not be written.
     #[error("failed to write the output")]
@@ -66,12 +58,12 @@ impl Error {
     /// What to make of a failure to read `file`.
     pub(super) fn read(file: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
         let file = file.to_owned();
-        |source| Error::Read { file, source }
+        |source| FileError::Read { file, source }.into()
     }
 
     /// What to make of a failure to write `file`.
     pub(super) fn write(file: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
         let file = file.to_owned();
-        |source| Error::Write { file, source }
+        |source| FileError::Write { file, source }.into()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::confirm::Confirmed;
 use super::error::Error;
+use crate::label::label;
 use crate::output::Format;
 use blkperm_explore::{Ended, Outcome, Subject, Universe, scenario};
 use blkperm_qmp::scenario::Scenario;
@@ -61,6 +62,15 @@ pub(super) struct Class {
     pub(super) text: String,
 }
 
+impl Class {
+    /// The witness in few words: the commands that come after all images are open.
+    pub(super) fn commands(&self) -> impl Iterator<Item = String> {
+        let total = self.scenario.commands().count();
+        let commands = self.scenario.commands().skip(total - self.length - self.then);
+        commands.map(|(_, command)| label(command))
+    }
+}
+
 fn ended<S: Serializer>(ended: &Ended, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match ended {
         Ended::Complete => "complete",
@@ -115,6 +125,16 @@ impl Report {
         self.classes.iter().any(|class| class.outcome.is_wrong())
     }
 
+    /// How many transitions there were in a second.
+    pub(super) fn rate(&self) -> f64 {
+        self.transitions as f64 / self.seconds.max(1e-3)
+    }
+
+    /// The memory for a state, in bytes.
+    pub(super) fn bytes_a_state(&self) -> usize {
+        self.bytes / self.states
+    }
+
     /// Shows it.
     pub(super) fn show(&self, format: Format) -> Result<(), Error> {
         let mut out = anstream::stdout().lock();
@@ -155,8 +175,7 @@ impl Report {
         let mut text =
             format!("{}, {}{}\n", self.universe, self.combination, against.unwrap_or_default());
         let Report { states, transitions, refused, seconds, .. } = self;
-        let rate = *transitions as f64 / seconds.max(1e-3);
-        let per_state = self.bytes / states;
+        let (rate, per_state) = (self.rate(), self.bytes_a_state());
         let _ = writeln!(text, "{}", self.covered());
         let _ = writeln!(
             text,
@@ -170,8 +189,14 @@ impl Report {
             let _ = write!(text, "  {title}\n    {count} times, first after {length} commands");
             text.push_str(&if *then > 0 { format!(", wrong {then} later\n") } else { "\n".into() });
             match confirmed {
-                Some(Confirmed::Died { signal, message }) => {
-                    let _ = writeln!(text, "    QEMU: {signal}: {message}");
+                Some(Confirmed::Died { signal, message, foretold }) => {
+                    let _ = match foretold {
+                        None => writeln!(text, "    QEMU: {signal}, as foretold: {message}"),
+                        Some(other) => writeln!(
+                            text,
+                            "    QEMU: {signal}: {message}\n    and not, as foretold: {other}"
+                        ),
+                    };
                 }
                 Some(Confirmed::Lived) => text.push_str("    QEMU lived\n"),
                 Some(Confirmed::DiedEarlier) => text.push_str("    QEMU died earlier\n"),

@@ -10,8 +10,8 @@ use crate::registry::Combination;
 use blkperm_explore::{Ended, Limits, Outcome, Subject};
 use blkperm_qemu::Programs;
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 /// What the columns of an ablation count, and how they are called.
 const COLUMNS: [(Outcome, &str); 7] = [
@@ -152,14 +152,55 @@ fn universe_part(name: &str, rows: &[Row]) -> String {
             cells.join(" | ")
         );
     }
+    text.push_str(&costs(rows));
     for row in rows {
         let classes = COLUMNS.iter().flat_map(|&(outcome, _)| row.classes(outcome));
         let classes: Vec<&Class> = classes.collect();
         if !classes.is_empty() {
             let _ = writeln!(text, "\n### {}\n", row.alone.combination);
             text.push_str("| class | times | first after | QEMU |\n|---|---:|---:|---|\n");
-            classes.into_iter().for_each(|class| text.push_str(&class_line(class)));
+            classes.iter().for_each(|class| text.push_str(&class_line(class)));
+            text.push_str(&witnesses(&classes));
         }
+    }
+    text
+}
+
+/// What each search has taken: by itself, with false accepts looked for, and beside QEMU's combination.
+fn costs(rows: &[Row]) -> String {
+    let mut text =
+        "\n| rule and completion | s | transitions/s | bytes a state | beside QEMU's: s \
+                    | transitions/s | bytes a state |\n|---|---:|---:|---:|---:|---:|---:|\n"
+            .to_owned();
+    for Row { alone, beside_qemu } in rows {
+        let cost = |report: &Report| {
+            format!("{:.1} | {:.0} | {}", report.seconds, report.rate(), report.bytes_a_state())
+        };
+        let beside = beside_qemu.as_ref().map_or("- | - | -".to_owned(), cost);
+        let _ = writeln!(text, "| {} | {} | {beside} |", alone.combination, cost(alone));
+    }
+    let Machine { processor, threads, .. } = Machine::here();
+    let _ = writeln!(text, "\nOn {processor}, {threads} threads; by `{}`.", command_line());
+    text
+}
+
+/// The command by which this is written.
+fn command_line() -> String {
+    let words = env::args().skip(1);
+    std::iter::once("blkperm".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The smallest witnesses of what a rule refuses for nothing, and of laws that it breaks.
+fn witnesses(classes: &[&Class]) -> String {
+    let is_shown =
+        |class: &&&Class| matches!(class.outcome, Outcome::FalseRefusal | Outcome::Broken);
+    let mut text = String::new();
+    for class in classes.iter().filter(is_shown) {
+        if text.is_empty() {
+            text.push_str("\nSmallest witnesses:\n\n");
+        }
+        let commands: Vec<String> = class.commands().map(|one| format!("`{one}`")).collect();
+        let _ = writeln!(text, "* {}: {}", class.title, commands.join(", "));
     }
     text
 }
@@ -168,10 +209,11 @@ fn class_line(class: &Class) -> String {
     let Class { title, count, length, then, confirmed, .. } = class;
     let later = if *then > 0 { format!(" + {then}") } else { String::new() };
     let qemu = match confirmed {
-        Some(Confirmed::Died { signal, .. }) => signal,
-        Some(Confirmed::Lived) => "lives",
-        Some(Confirmed::DiedEarlier) => "dies earlier",
-        None => "not asked",
+        Some(Confirmed::Died { signal, foretold: None, .. }) => format!("{signal}, same text"),
+        Some(Confirmed::Died { signal, message, .. }) => format!("{signal}, but: {message}"),
+        Some(Confirmed::Lived) => "lives".to_owned(),
+        Some(Confirmed::DiedEarlier) => "dies earlier".to_owned(),
+        None => "not asked".to_owned(),
     };
     format!("| {title} | {count} | {length}{later} | {qemu} |\n")
 }
@@ -182,14 +224,16 @@ pub(super) fn write_search(file: &Path, report: &Report) -> Result<(), Error> {
     let name = format!("{universe} {combination}");
     let mut text = format!("\n## Universe `{universe}` under {combination}\n\n");
     let Machine { processor, threads, .. } = Machine::here();
-    let rate = *transitions as f64 / seconds.max(1e-3);
     let _ = writeln!(
         text,
         "{}: {states} states, {transitions} transitions, {refused} of them refused, ways of up to {} \
-         commands; {seconds:.0} s, {rate:.0} transitions a second, {} bytes a state, on {processor}, {threads} threads.",
+         commands; {seconds:.0} s, {:.0} transitions a second, {} bytes a state, on {processor}, \
+         {threads} threads; by `{}`.",
         report.covered(),
         report.depth,
-        report.bytes / states
+        report.rate(),
+        report.bytes_a_state(),
+        command_line()
     );
     if report.classes.is_empty() {
         text.push_str("\nNothing goes wrong, and no law is broken.\n");

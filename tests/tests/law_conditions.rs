@@ -6,8 +6,9 @@ use blkperm_graph::{
     Demand, Driver, Graph, Holder, NewNode, NodeId, Owner, Permissions, Refusal, Role, RootId,
     State,
 };
-use blkperm_jobs::filter::{COMMIT_TOP, FILTERED};
+use blkperm_jobs::filter::{COMMIT_TOP, FILTERED, MIRROR_TOP};
 use blkperm_ownership::Ownership;
+use blkperm_tests::law;
 
 const READS: Permissions = Permissions::CONSISTENT_READ;
 const WRITE: Permissions = Permissions::WRITE;
@@ -144,4 +145,18 @@ fn a_frozen_edge_keeps_its_filter_where_it_is() {
     });
     frozen.expect("nothing is demanded");
     assert!(matches!(scene.drop_filter(true), Err(Refusal::Frozen { .. })));
+}
+
+/// Law 2 is about claims that nobody owns. What a job takes below its filter is excused from what a parent
+/// above the filter unshares, though no filter above the job's edge owns that.
+#[test]
+fn a_job_may_read_what_a_parent_above_its_filter_unshares() {
+    let mut scene = Scene::new(&MIRROR_TOP, State::empty());
+    let (owner, filter, below) = (scene.owner, scene.filter, scene.below);
+    scene.root(None, filter, Permissions::empty(), READS);
+    scene.root(Some(owner), below, READS, Permissions::empty());
+    assert!(scene.graph.demand_on(below).take().contains(READS));
+    assert!(scene.graph.demand_on(below).unshare().contains(READS));
+    assert_eq!(law::no_laundering(&scene.graph), Ok(()));
+    scene.drop_filter(true).expect("the job's take goes with it");
 }

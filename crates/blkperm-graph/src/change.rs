@@ -208,7 +208,6 @@ impl<'g, R: Rule> Change<'g, R> {
         self.require_thawed(edge)?;
         if let Parent::Node(parent) = self.graph.parent_of(edge) {
             let name = self.graph.edge_name(edge).to_owned();
-            self.require_active_child(parent, to, &name)?;
             self.require_order(parent, to, &name)?;
         }
         self.unlink(edge);

@@ -88,6 +88,7 @@ impl<R: Rule> BlockLayer<R> {
             auto_finalize: found.auto_finalize,
             auto_dismiss: found.auto_dismiss,
             speed: found.speed,
+            has_run: true,
             // Other jobs end by themselves.
             ending: ending.filter(|_| is_mirror),
             backends: found.backends,

@@ -70,6 +70,13 @@ pub struct BackupStart {
     job: Option<RootId>,
 }
 
+impl BackupStart {
+    /// The job as a parent of nodes, once it is created.
+    pub(crate) fn job(&self) -> Option<RootId> {
+        self.job
+    }
+}
+
 impl<R: Rule> BlockLayer<R> {
     /// Starts a backup that is in no transaction with others. That nothing blocks it is the caller's
     /// to check.

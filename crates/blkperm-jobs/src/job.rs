@@ -70,6 +70,10 @@ pub struct Job {
     pub(crate) stuck: bool,
     /// Whether it holds the nodes that it is about, having been cut short as it left the graph.
     pub(crate) keeps_nodes: bool,
+    /// Whether it was started.
+    pub(crate) has_run: bool,
+    /// The jobs with which it ends, or not at all: the first of them, until it has ended.
+    pub(crate) group: Option<RootId>,
     /// The mark of all that the job puts into the graph.
     pub(crate) owner: Owner,
     /// The job itself as a parent of nodes.
@@ -112,6 +116,8 @@ impl Job {
             ending: None,
             stuck: false,
             keeps_nodes: false,
+            has_run: false,
+            group: None,
             owner,
             root,
             frozen: Vec::new(),

@@ -388,6 +388,7 @@ impl<R: Rule> BlockLayer<R> {
 
     pub(crate) fn set_status(&mut self, job: &mut Job, status: Status) {
         job.status = status;
+        job.has_run |= status == Status::Running;
         self.events.push(Event::StatusChange { job: job.id.clone(), status });
     }
 }

@@ -16,6 +16,7 @@ mod drain;
 mod event;
 mod exit;
 pub mod filter;
+mod group;
 mod job;
 mod layer;
 mod mirror;

@@ -94,13 +94,15 @@ impl<R: Rule> BlockLayer<R> {
                 }
                 self.succeed(job)?;
             }
+            (Status::Waiting, _) if self.is_group_done(job) => self.pend(job)?,
+            (Status::Aborting, _) => self.leave_without_effect(job)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
     /// Says that a job leaves its pause to be cancelled.
-    fn wake(&mut self, job: &mut Job) {
+    pub(crate) fn wake(&mut self, job: &mut Job) {
         if job.status() != job.status {
             self.set_status(job, job.status);
         }
@@ -185,11 +187,18 @@ impl<R: Rule> BlockLayer<R> {
     fn succeed(&mut self, job: &mut Job) -> Result<(), Abort> {
         self.drain_source(job);
         self.set_status(job, Status::Waiting);
+        if self.is_group_done(job) { self.pend(job) } else { Ok(()) }
+    }
+
+    /// The job finalizes itself, or waits for that if it, or one that ends with it, is to be told.
+    fn pend(&mut self, job: &mut Job) -> Result<(), Abort> {
         self.set_status(job, Status::Pending);
-        if job.auto_finalize {
+        if job.auto_finalize && self.group_of(job).all(|other| other.auto_finalize) {
             return self.finalize(job);
         }
-        self.events.push(Event::Pending { job: job.id.clone(), kind: job.kind });
+        if !job.auto_finalize {
+            self.events.push(Event::Pending { job: job.id.clone(), kind: job.kind });
+        }
         Ok(())
     }
 
@@ -217,6 +226,7 @@ impl<R: Rule> BlockLayer<R> {
     /// Ends the job without effect.
     pub(crate) fn fail(&mut self, job: &mut Job, error: JobError) -> Result<(), Abort> {
         job.error = Some(error);
+        self.abort_group(job);
         self.leave_without_effect(job)
     }
 
@@ -257,16 +267,20 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn conclude(&mut self, job: &mut Job) {
+        job.group = None;
         if let Some(drained) = job.drained.take() {
             self.end_drain(&drained);
         }
         self.clean_up(job);
-        self.events.push(match job.error {
-            Some(JobError::Cancelled) => Event::Cancelled(job.progress()),
-            error => Event::Completed(job.progress(), error),
-        });
+        // Nobody is told, or asked, of a job that was never started.
+        if job.has_run {
+            self.events.push(match job.error {
+                Some(JobError::Cancelled) => Event::Cancelled(job.progress()),
+                error => Event::Completed(job.progress(), error),
+            });
+        }
         self.set_status(job, Status::Concluded);
-        if job.auto_dismiss {
+        if job.auto_dismiss || !job.has_run {
             self.forget(job);
         }
     }

@@ -60,8 +60,12 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// [`Denied::WrongStatus`]; [`Failure::Abort`]: the process is over.
     pub fn finalize_job(&mut self, id: &str) -> Result<(), Failure> {
-        self.require(id, Verb::Finalize)?;
-        Ok(self.act_on(id, Self::finalize)?)
+        let job = self.require(id, Verb::Finalize)?;
+        let (group, root) = (job.group, job.root);
+        let ends = |job: &&Job| job.root == root || group.is_some() && job.group == group;
+        let ids: Vec<String> = self.jobs.iter().filter(ends).map(|job| job.id.clone()).collect();
+        ids.iter().try_for_each(|id| self.act_on(id, Self::finalize))?;
+        Ok(())
     }
 
     /// Forgets a concluded job.

@@ -42,14 +42,9 @@ impl<R: Rule> Monitor<R> {
                      grouped"
                 )));
             }
-            if arguments.actions.len() > 1 {
-                return Err(Failed::generic(
-                    "completion-mode = grouped is not implemented: start the backups one by one",
-                ));
-            }
         }
         let actions: Vec<&Action> = arguments.actions.iter().map(|action| &action.action).collect();
-        self.carry_out(&actions)
+        self.carry_out(&actions, mode)
     }
 
     pub(super) fn blockdev_snapshot(
@@ -62,7 +57,11 @@ impl<R: Rule> Monitor<R> {
         self.conclude(begun, result)
     }
 
-    fn carry_out(&mut self, actions: &[&Action]) -> Result<Value, Failed> {
+    fn carry_out(
+        &mut self,
+        actions: &[&Action],
+        mode: Option<ActionCompletionMode>,
+    ) -> Result<Value, Failed> {
         self.layer.drain_all();
         let mut begun = Vec::new();
         let result = actions.iter().try_for_each(|action| match action {
@@ -70,6 +69,12 @@ impl<R: Rule> Monitor<R> {
             Action::BlockdevSnapshot(snapshot) => self.begin_snapshot(&snapshot.data, &mut begun),
             Action::BlockdevBackup(backup) => self.begin_backup(&backup.data, &mut begun),
         });
+        if result.is_ok() && mode == Some(ActionCompletionMode::Grouped) {
+            self.layer.group_backups(begun.iter().filter_map(|action| match action {
+                Begun::Backup(start) => Some(start),
+                Begun::Snapshot(_) => None,
+            }));
+        }
         self.conclude(begun, result)
     }
 

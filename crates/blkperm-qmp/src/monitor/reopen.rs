@@ -104,7 +104,7 @@ impl<R: Rule> Monitor<R> {
             if self.layer.graph.driver(node).name == "raw" {
                 match option(changeable) {
                     Some(value) => detail.options.insert(changeable.to_owned(), value.clone()),
-                    None => detail.options.remove(changeable),
+                    None => detail.options.shift_remove(changeable),
                 };
             }
         }

@@ -164,7 +164,7 @@ impl<R: Rule> Monitor<R> {
         let graph = &self.layer.graph;
         let detail = self.nodes.get(graph.name(node));
         let mut options = detail.map(|detail| detail.explicit.clone()).unwrap_or_default();
-        options.remove("read-only");
+        options.shift_remove("read-only");
         if self.layer.heirs.has_own_read_only(node) {
             let read_only = graph.state(node).contains(State::READ_ONLY);
             options.insert("read-only".to_owned(), Value::Bool(read_only));
@@ -208,7 +208,7 @@ fn extract(options: &mut Options, child: &str) -> Options {
     let names = options.keys().filter(|name| name.starts_with(&prefix)).cloned();
     let names: Vec<String> = names.collect();
     let extracted = names.into_iter().filter_map(|name| {
-        let value = options.remove(&name)?;
+        let value = options.shift_remove(&name)?;
         Some((name[prefix.len()..].to_owned(), value))
     });
     extracted.collect()

@@ -116,7 +116,8 @@ impl Survey {
     fn states(&self, node: usize) -> Vec<State> {
         let Some(_) = &self.nodes[node].info else {
             let force_share = self.nodes[node].state & State::FORCE_SHARE;
-            return vec![force_share, force_share | State::READ_ONLY];
+            let states = [State::empty(), State::READ_ONLY, State::INACTIVE];
+            return states.map(|state| force_share | state).to_vec();
         };
         vec![self.nodes[node].state]
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use blkperm_graph::{Demand, Holder, Permissions, State};
+use blkperm_graph::{Demand, Holder, Permissions};
 
 use super::{Export, Parent, Survey};
 use crate::replies::{self, Replies};
@@ -55,13 +55,9 @@ impl Survey {
             };
             for own in kind.own() {
                 let Some(node) = self.end(job, own.at) else { continue };
-                let is_inactive = self.nodes[node].state.contains(State::INACTIVE);
                 let candidates = free.entry(node).or_default();
-                let found = candidates.iter().rposition(|&edge| {
-                    let demand = self.edges[edge].demand;
-                    (own.demands)(demand) || is_inactive && demand.is_none()
-                });
-                let Some(found) = found else { continue };
+                let fits = |&edge: &usize| (own.demands)(self.edges[edge].demand);
+                let Some(found) = self.newest(candidates, fits) else { continue };
                 let Parent::Backend(backend) = self.edges[candidates.remove(found)].parent else {
                     unreachable!("only edges of BlockBackends are free");
                 };
@@ -89,19 +85,17 @@ impl Survey {
             }
         }
         for (node, exports) in of_node {
-            let is_inactive = self.nodes[node].state.contains(State::INACTIVE);
             let candidates = free.entry(node).or_default();
             // What a refused stream leaves behind looks like an export that only reads.
             let surplus = candidates.len().saturating_sub(exports.len());
             let reading = candidates.iter().filter(|&&edge| self.edges[edge].demand == READING);
             let remains: Vec<usize> = reading.rev().take(surplus).copied().collect();
             for export in exports {
-                let place = candidates.iter().rposition(|&edge| {
-                    let demand = self.edges[edge].demand;
-                    let fits = is_of_export(&export.r#type, demand) && !remains.contains(&edge);
-                    fits || is_inactive && demand.is_none()
-                });
-                let Some(place) = place else { continue };
+                let fits = |edge: &usize| {
+                    is_of_export(&export.r#type, self.edges[*edge].demand)
+                        && !remains.contains(edge)
+                };
+                let Some(place) = self.newest(candidates, fits) else { continue };
                 let Parent::Backend(backend) = self.edges[candidates.remove(place)].parent else {
                     unreachable!("only edges of BlockBackends are free");
                 };
@@ -110,6 +104,15 @@ impl Survey {
                 self.backends[backend].export = Some(export);
             }
         }
+    }
+}
+
+impl Survey {
+    /// The place of the newest of these edges that fits, or else of the newest that demands nothing:
+    /// while a node is inactive, and at times for longer, a BlockBackend's demand is suspended.
+    fn newest(&self, edges: &[usize], fits: impl Fn(&usize) -> bool) -> Option<usize> {
+        let is_suspended = |&edge: &usize| self.edges[edge].demand.is_none();
+        edges.iter().rposition(fits).or_else(|| edges.iter().rposition(is_suspended))
     }
 }
 

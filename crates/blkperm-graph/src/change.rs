@@ -259,6 +259,10 @@ impl<'g, R: Rule> Change<'g, R> {
         let old_driver = std::mem::replace(&mut node.driver, driver);
         let old_state = std::mem::replace(&mut node.state, state);
         self.graph.log.push(Undo::Node { node: id, driver: old_driver, state: old_state });
+        if state.difference(old_state).contains(State::INACTIVE) && state.contains(State::LOCKING) {
+            let demand = self.graph.demand_on(id);
+            self.graph.locks.keep(id, demand);
+        }
         self.graph.enqueue(id);
         self.graph.scratch.starts.push(id);
         let children: Vec<EdgeId> = self.graph.children(id).collect();

@@ -19,6 +19,8 @@ pub(crate) struct Locks(Arc<Tables>);
 struct Tables {
     file_of: HashMap<NodeId, Box<str>, FxBuildHasher>,
     nodes_of: HashMap<Box<str>, Vec<NodeId>, FxBuildHasher>,
+    /// What nodes locked when they became inactive last.
+    kept: HashMap<NodeId, Demand, FxBuildHasher>,
 }
 
 impl Locks {
@@ -30,6 +32,7 @@ impl Locks {
 
     pub(crate) fn remove(&mut self, node: NodeId) {
         let tables = Arc::make_mut(&mut self.0);
+        tables.kept.remove(&node);
         let Some(file) = tables.file_of.remove(&node) else { return };
         if let Some(nodes) = tables.nodes_of.get_mut(&file) {
             nodes.retain(|&other| other != node);
@@ -39,9 +42,14 @@ impl Locks {
         }
     }
 
+    /// Lets a node keep its locks while it is inactive.
+    pub(crate) fn keep(&mut self, node: NodeId, demand: Demand) {
+        Arc::make_mut(&mut self.0).kept.insert(node, demand);
+    }
+
     /// The other nodes that have the same file open.
     pub(crate) fn others(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let Tables { file_of, nodes_of } = &*self.0;
+        let Tables { file_of, nodes_of, .. } = &*self.0;
         let nodes = file_of.get(&node).and_then(|file| nodes_of.get(file));
         nodes.into_iter().flatten().copied().filter(move |&other| other != node)
     }
@@ -82,8 +90,15 @@ impl<R: Rule> Graph<R> {
         found
     }
 
-    /// What the node locks now; an inactive node locks nothing.
+    /// What the node locks now. An inactive node locks what it did when it was active last, which is
+    /// nothing if it was opened so.
+    ///
+    /// Source: `raw_handle_perm_lock` in `block/file-posix.c`, QEMU 10.0.
     fn locked_by(&self, id: NodeId) -> Demand {
-        if self.state(id).contains(State::INACTIVE) { Demand::NONE } else { self.demand_on(id) }
+        if self.state(id).contains(State::INACTIVE) {
+            self.locks.0.kept.get(&id).copied().unwrap_or(Demand::NONE)
+        } else {
+            self.demand_on(id)
+        }
     }
 }

@@ -110,6 +110,10 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn work(&mut self, job: &mut Job) -> Result<(), Abort> {
+        // A commit says how much it has to do before it makes its base as long as that.
+        if let Work::Commit(commit) = &job.work {
+            job.len = commit.len(&self.graph);
+        }
         if let Err(error) = self.fit(job) {
             return self.fail(job, error);
         }
@@ -132,7 +136,6 @@ impl<R: Rule> BlockLayer<R> {
             Work::Commit(commit) => {
                 let dirty = commit.dirty(self);
                 self.write(commit.base, &dirty);
-                job.len = commit.len(&self.graph);
                 job.offset = job.len;
                 self.succeed(job)
             }

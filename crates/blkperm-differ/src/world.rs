@@ -127,6 +127,27 @@ impl World {
         jobs.any(|link| below.contains(&link.child.as_str()))
     }
 
+    /// Whether what becomes of a job that copies from the node, or to it, is not ours to say.
+    pub(crate) fn cannot_be_copied(&self, node: &str) -> bool {
+        self.is_above_pending(node) || self.shows_image_file(node)
+    }
+
+    /// Whether the node shows the bytes of an image of some format, or what lies below it does: nobody
+    /// here knows how long that file is by now.
+    fn shows_image_file(&self, node: &str) -> bool {
+        const FORMATS: [&str; 9] =
+            ["luks", "parallels", "qcow", "qcow2", "qed", "vdi", "vhdx", "vmdk", "vpc"];
+        let is = |name: &str, drivers: &[&str]| {
+            self.drivers.get(name).is_some_and(|driver| drivers.contains(&driver.as_str()))
+        };
+        let is_below_format = |name: &str| {
+            let mut above = self.links.iter().filter(|link| !link.is_job && link.child == name);
+            above.any(|link| is(&link.parent, &FORMATS))
+        };
+        let mut below = self.below(node).into_iter();
+        !is(node, &FORMATS) && below.any(|name| is(name, &["file"]) && is_below_format(name))
+    }
+
     /// Whether a node is below another, or is that node.
     pub(crate) fn is_above(&self, node: &str, other: &str) -> bool {
         self.below(node).contains(&other)

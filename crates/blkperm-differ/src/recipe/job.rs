@@ -12,7 +12,7 @@ pub(super) fn mirror(scene: &mut Scene) -> Option<Value> {
     let unused = scene.dice.chance(70);
     let target = scene
         .node(|node| node.name != device && !(unused && (node.has_parent || node.has_backend)))?;
-    if [&device, &target].into_iter().any(|node| scene.world.is_above_pending(node)) {
+    if [&device, &target].into_iter().any(|node| scene.world.cannot_be_copied(node)) {
         return None;
     }
     let sync = scene.dice.weighted(&[(10, "full"), (8, "top"), (8, "none"), (1, "incremental")]);
@@ -128,7 +128,7 @@ pub(super) fn backup(scene: &mut Scene) -> Option<Value> {
     let unused = scene.dice.chance(80);
     let target = scene
         .node(|node| node.name != device && !(unused && (node.has_parent || node.has_backend)))?;
-    if [&device, &target].into_iter().any(|node| scene.world.is_above_pending(node)) {
+    if [&device, &target].into_iter().any(|node| scene.world.cannot_be_copied(node)) {
         return None;
     }
     const SYNC: &[(u32, &str)] = &[(10, "none"), (8, "full"), (6, "top"), (1, "bitmap")];

@@ -116,8 +116,7 @@ impl Survey {
     fn states(&self, node: usize) -> Vec<State> {
         let Some(_) = &self.nodes[node].info else {
             let force_share = self.nodes[node].state & State::FORCE_SHARE;
-            let states = [State::empty(), State::READ_ONLY, State::INACTIVE];
-            return states.map(|state| force_share | state).to_vec();
+            return vec![force_share, force_share | State::READ_ONLY];
         };
         vec![self.nodes[node].state]
     }

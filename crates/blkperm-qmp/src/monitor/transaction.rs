@@ -192,6 +192,8 @@ impl<R: Rule> Monitor<R> {
             };
             return self.change_or_abort(take_back, |_| ());
         }
+        // The overlay may be all that holds the node by now.
+        self.layer.graph.keep(node);
         self.change_or_abort(
             |change| change.detach(edge),
             |layer| {
@@ -205,7 +207,9 @@ impl<R: Rule> Monitor<R> {
             |layer| {
                 snapshot.drained.push(layer.begin_drain(&[node]));
             },
-        )
+        )?;
+        self.layer.release(node);
+        Ok(())
     }
 
     /// Changes the graph, and then what is drained, while all jobs pause.

@@ -1,5 +1,6 @@
 //! The checks of a reopen, node by node, and the new children.
 
+use blkperm_graph::driver::COPY_BEFORE_WRITE;
 use blkperm_graph::{Change, EdgeId, Graph, NodeId, Role, Rule};
 use blkperm_jobs::Heirs;
 use serde_json::Value;
@@ -272,9 +273,12 @@ fn child_edge<R: Rule>(graph: &Graph<R>, node: NodeId, name: &str) -> Option<Edg
     }
 }
 
-/// Whether the node is a job's filter that was given no name.
+/// Whether the node is a job's filter that was given no name; that of a backup never is, QEMU's quirk.
+///
+/// Source: `bdrv_cbw_append` in `block/copy-before-write.c`, QEMU 10.0.
 fn is_implicit<R: Rule>(graph: &Graph<R>, node: NodeId) -> bool {
-    graph.filter_owner(node).is_some() && graph.name(node).starts_with('#')
+    let is_jobs = graph.filter_owner(node).is_some() && graph.driver(node) != &COPY_BEFORE_WRITE;
+    is_jobs && graph.name(node).starts_with('#')
 }
 
 /// Source: `bdrv_skip_implicit_filters`.

@@ -2,7 +2,7 @@
 
 use crate::connection::Connection;
 use crate::process::{self, Process};
-use crate::settling::{Motion, QUIET, motion};
+use crate::settling::{Motion, QUIET, QUIET_LOOKS, motion};
 use crate::template::Template;
 use crate::{Error, Programs, Version, death};
 use blkperm_qmp::play::{Endpoint, EndpointError, Stop};
@@ -211,16 +211,19 @@ impl Endpoint for Daemon {
 
     fn settle(&mut self) -> Result<(), Stop> {
         let start = Instant::now();
-        let (mut before, mut since) = ([Value::Null, Value::Null, Value::Null], start);
+        let mut before = [Value::Null, Value::Null, Value::Null];
+        let (mut since, mut looks) = (start, 0);
         loop {
+            let is_at_work = self.process.is_at_work();
             let now = self.movable()?;
             let motion = motion(&now[0], &now[1], &now[2]);
             if now != before {
-                (before, since) = (now, Instant::now());
+                (before, since, looks) = (now, Instant::now(), 0);
             }
+            looks += u32::from(!is_at_work);
             match motion {
                 Motion::Still => break,
-                Motion::Perhaps if since.elapsed() >= QUIET => break,
+                Motion::Perhaps if looks >= QUIET_LOOKS && since.elapsed() >= QUIET => break,
                 _ if start.elapsed() >= self.patience => {
                     let jobs = format!("{}, {}", before[1], before[0]);
                     let after = self.patience;

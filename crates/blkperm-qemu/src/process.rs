@@ -7,7 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use std::{fs::File, thread};
+use std::{
+    fs::{self, File},
+    thread,
+};
 
 /// A running program, killed when dropped, whose standard input and output are one socket: unlike
 /// pipes, a socket has deadlines.
@@ -58,6 +61,18 @@ impl Process {
         }
     }
 
+    /// Whether a thread of the program runs, wants to run, or waits for a disk; not known, and so
+    /// false, where there is no `/proc`.
+    pub(crate) fn is_at_work(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0.id()));
+        let mut states = threads.into_iter().flatten().flatten().filter_map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).ok()?;
+            // The state follows the name, which stands in brackets and may contain anything.
+            stat.rsplit_once(") ")?.1.chars().next()
+        });
+        states.any(|state| matches!(state, 'R' | 'D'))
+    }
+
     /// Kills the program if it still runs.
     pub(crate) fn kill(&mut self) {
         // Both fail only when it has ended already.
@@ -95,4 +110,28 @@ pub(crate) fn run(
 
 fn socket(end: &UnixStream) -> io::Result<Stdio> {
     Ok(Stdio::from(OwnedFd::from(end.try_clone()?)))
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> (Process, UnixStream) {
+        let arguments = ["-c", script];
+        Process::start(Path::new("/bin/sh"), &arguments, Path::new("/"), None).unwrap()
+    }
+
+    #[test]
+    fn a_program_that_wants_the_processor_is_at_work() {
+        let (process, _socket) = shell("while :; do :; done");
+        while !process.is_at_work() {}
+        assert!((0..100).all(|_| process.is_at_work()));
+    }
+
+    #[test]
+    fn a_program_that_waits_is_at_work_no_more() {
+        let (process, _socket) = shell("read line");
+        while process.is_at_work() {}
+    }
 }

@@ -6,6 +6,11 @@
 //! QEMU 10.0) wakes it at once, and the flush at its end is waited for without yielding the job.
 //! All of this runs in the thread that answers queries, and every event is written before any
 //! later reply: once a query shows a still daemon, all of its events have arrived.
+//!
+//! Of a job that sleeps or waits for a background request nothing says for how long. It is still
+//! when nothing has changed in [`QUIET`] and in [`QUIET_LOOKS`] looks at it, each of which takes the
+//! daemon around its main loop; a look before which a thread of the daemon had work does not count.
+//! So a machine that is slow, or busy with something else, takes longer, but sees the same.
 
 use serde_json::Value;
 use std::time::Duration;
@@ -14,12 +19,16 @@ use std::time::Duration;
 /// `BLOCK_JOB_SLICE_TIME`, 100 ms, for which a job sleeps at most unless its speed is limited.
 pub(crate) const QUIET: Duration = Duration::from_millis(400);
 
+/// How many looks must show no progress, too, and a daemon without work: one that was not given the
+/// processor, or waits for a disk, has not been quiet.
+pub(crate) const QUIET_LOOKS: u32 = 100;
+
 /// What a daemon's jobs and exports do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Motion {
     /// Nothing moves until the next command.
     Still,
-    /// A job sleeps or waits for a background request; if it does for [`QUIET`], it is still.
+    /// A job sleeps or waits for a background request; if it goes on so, it is still.
     Perhaps,
     /// Something moves.
     Moving,

@@ -6,14 +6,15 @@
 use blkperm_qmp::transcript::Transcript;
 
 /// What QEMU says last in each of them.
-const CRASHES: [&str; 3] = [
+const CRASHES: [&str; 4] = [
     // A job whose source is a filter that was larger when it was opened than what it filters is now,
     // after a snapshot for example: it looks for data where the image has ended.
     "mirror_dirty_init: Assertion `count' failed.",
     // A paused mirror with `replaces` that is told to complete twice.
     "error_setv: Assertion `*errp == NULL' failed.",
-    // A job that writes to an image that was made inactive meanwhile.
+    // A job that writes to an image that was made inactive meanwhile: with its file, or without.
     "bdrv_co_write_req_prepare: Assertion `!(bs->open_flags & BDRV_O_INACTIVE)' failed.",
+    "bdrv_co_write_req_prepare: Assertion `child->perm & BLK_PERM_WRITE' failed.",
 ];
 
 /// How many steps of QEMU's transcript come before such a crash; none if there is none.

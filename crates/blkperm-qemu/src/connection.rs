@@ -37,12 +37,12 @@ impl Connection {
     /// Sends commands and receives their replies; none when the daemon closes the connection before
     /// the last of them. The commands have to fit into what the kernel keeps for the daemon to read.
     pub(crate) fn call_all(&mut self, commands: &[Value]) -> Result<Option<Vec<Reply>>, Error> {
-        let deadline = Instant::now() + self.patience;
         if let Some(first) = commands.first() {
             let lines: Vec<_> = commands.iter().map(|command| format!("{command}\n")).collect();
             self.send(&lines.concat(), first)?;
         }
-        commands.iter().map(|command| self.reply(deadline, command)).collect()
+        let reply = |command| self.reply(Instant::now() + self.patience, command);
+        commands.iter().map(reply).collect()
     }
 
     fn send(&mut self, text: &str, command: &Value) -> Result<(), Error> {

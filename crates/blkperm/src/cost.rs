@@ -47,7 +47,7 @@ pub(crate) struct Cost {
     /// What the edge is put on; everything by default
     #[arg(value_enum, value_name = "SHAPE")]
     shapes: Vec<Shape>,
-    /// The time that building one graph may take, and one answer
+    /// The time that building one graph may take, one answer, and measuring one size
     #[arg(long, default_value_t = 20.0, value_name = "SECONDS", value_parser = seconds)]
     bound: f64,
     /// The largest size
@@ -151,12 +151,12 @@ impl Cost {
         let progress = progress(points * subjects.len());
         let servers = SubjectName::servers(programs.is_some());
         let mut nothing: Vec<Series> = servers.into_iter().map(Series::new).collect();
-        measure_point(&mut nothing, 0, |name| setup.nothing(name))?;
+        measure_point(&mut nothing, 0, bound, |name| setup.nothing(name))?;
         let mut reports = Vec::new();
         for (shape, sizes) in shapes {
             let mut series: Vec<Series> = subjects.iter().map(|&name| Series::new(name)).collect();
             for &size in sizes {
-                measure_point(&mut series, size, |name| {
+                measure_point(&mut series, size, bound, |name| {
                     progress.set_message(format!("{} {size}, {name}", shape.name()));
                     let work = setup.edge(name, *shape, size);
                     progress.inc(1);
@@ -176,13 +176,14 @@ impl Cost {
 fn measure_point(
     all: &mut [Series],
     size: usize,
+    bound: Duration,
     mut prepare: impl FnMut(SubjectName) -> Result<Option<Box<dyn Work>>, Error>,
 ) -> Result<(), Error> {
     let works = all.iter().map(|series| match series.is_over_bound() {
         true => Ok(None),
         false => prepare(series.subject),
     });
-    let outcomes = measure::in_turn(works.collect::<Result<_, _>>()?)?;
+    let outcomes = measure::in_turn(works.collect::<Result<_, _>>()?, bound)?;
     all.iter_mut().zip(outcomes).for_each(|(series, outcome)| series.add(size, outcome));
     Ok(())
 }

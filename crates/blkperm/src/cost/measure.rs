@@ -86,26 +86,34 @@ impl Series {
 /// their turn.
 const SAMPLE: Duration = Duration::from_millis(5);
 
+/// How many samples are thrown away at first.
+const WARM_UPS: usize = 3;
+
 /// How many samples are enough.
 const SAMPLES: usize = 51;
 
-/// How many there are at least, however long they take.
+/// How many there are at least, unless the bound is over.
 const FEWEST: usize = 3;
 
 /// The time after which fewer than [`SAMPLES`] are enough.
 const ENOUGH: Duration = Duration::from_secs(4);
 
 /// Measures works in turn, a sample of each in every round, so that what slows the machine down
-/// slows all of them. None stands for one that the bound was too short for.
+/// slows all of them. None stands for one that the bound was too short for. Once the bound is over,
+/// no further round begins after the first.
 ///
 /// # Errors
 ///
 /// Those of the works.
-pub(crate) fn in_turn(works: Vec<Option<Box<dyn Work>>>) -> Result<Vec<Outcome>, Error> {
+pub(crate) fn in_turn(
+    works: Vec<Option<Box<dyn Work>>>,
+    bound: Duration,
+) -> Result<Vec<Outcome>, Error> {
     let start = Instant::now();
     let mut all = works.into_iter().map(Sampled::new).collect::<Result<Vec<_>, _>>()?;
     for round in 0..SAMPLES {
-        if round >= FEWEST && start.elapsed() >= ENOUGH {
+        let (is_enough, is_over) = (start.elapsed() >= ENOUGH, start.elapsed() >= bound);
+        if round >= FEWEST && is_enough || round >= 1 && is_over {
             break;
         }
         all.iter_mut().try_for_each(Sampled::sample)?;
@@ -125,7 +133,7 @@ impl Sampled {
     fn new(work: Option<Box<dyn Work>>) -> Result<Sampled, Error> {
         let mut sampled = Sampled { work, repetitions: 1, samples: Vec::with_capacity(SAMPLES) };
         // The first warms up; each tells better than the last how often the work is repeated.
-        for _ in 0..3 {
+        for _ in 0..WARM_UPS {
             sampled.sample()?;
             if let (Some(first), Some(work)) = (sampled.samples.pop(), &sampled.work) {
                 let once = first * work.times() as f64;

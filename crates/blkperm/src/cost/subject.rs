@@ -166,8 +166,8 @@ impl Setup<'_> {
                 return Ok(None);
             }
         }
-        client.require_edges(shape.edge_count(size))?;
-        Ok(Some(Box::new(client)))
+        let is_there = client.require_edges(shape.edge_count(size))?;
+        Ok(is_there.then(|| Box::new(client) as Box<dyn Work>))
     }
 
     /// Two commands that do nothing in the place of those that put the edge on and take it off: what
@@ -246,12 +246,16 @@ impl Client {
         }
     }
 
-    /// Requires that the graph is as large as it was to be built.
-    fn require_edges(&mut self, expected: usize) -> Result<(), Error> {
-        let dump = self.endpoint.graph().map_err(|stop| Error::stopped(&self.name, stop))?;
-        let found = dump.edges.len();
+    /// Requires that the graph is as large as it was to be built; returns false where the bound was
+    /// too short to find out.
+    fn require_edges(&mut self, expected: usize) -> Result<bool, Error> {
+        let found = match self.endpoint.graph() {
+            Ok(dump) => dump.edges.len(),
+            Err(Stop::Failed(error)) if is_timeout(&*error) => return Ok(false),
+            Err(stop) => return Err(Error::stopped(&self.name, stop)),
+        };
         if found == expected {
-            return Ok(());
+            return Ok(true);
         }
         Err(Error::OtherGraph { subject: self.name.to_string(), found, expected })
     }

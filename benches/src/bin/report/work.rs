@@ -2,14 +2,13 @@
 
 use blkperm_baseline::Baseline;
 use blkperm_benches::{Counted, Shape, Update, Workload};
-use blkperm_graph::Graph;
+use blkperm_graph::{Graph, Rule};
+use blkperm_ownership::Ownership;
 use blkperm_tests::algorithm::{Algorithm, Network, Recursive, Topological};
 use stats_alloc::Region;
 
 use crate::ALLOCATOR;
 use crate::table::table;
-
-type Rule = Counted<Baseline>;
 
 /// Small enough for the recursive algorithm to follow every path down the ladder.
 const LADDER: usize = 40;
@@ -23,14 +22,22 @@ struct Work {
     bytes: usize,
 }
 
-/// The table.
+/// The tables.
 pub(crate) fn report() -> String {
+    let tables = [
+        report_under::<Baseline>("under the baseline", 0),
+        report_under::<Ownership>("under ownership, below 4 owners", 4),
+    ];
+    tables.join("\n\n")
+}
+
+fn report_under<R: Rule + Default>(rule: &str, owners: usize) -> String {
     let updates = |shape| Update::ALL.map(|update| (shape, update));
     let rows = Shape::ALL.into_iter().flat_map(updates).map(|(shape, update)| {
         let works = [
-            work::<Graph<Rule>>(shape, update),
-            work::<Network<Rule, Topological>>(shape, update),
-            work::<Network<Rule, Recursive>>(shape, update),
+            work::<R, Graph<Counted<R>>>(shape, update, owners),
+            work::<R, Network<Counted<R>, Topological>>(shape, update, owners),
+            work::<R, Network<Counted<R>, Recursive>>(shape, update, owners),
         ];
         let mut cells = vec![format!("{}, {}", shape.name(), update.name())];
         cells.push(works[0].changed.to_string());
@@ -40,7 +47,7 @@ pub(crate) fn report() -> String {
         cells
     });
     let sentence = format!(
-        "On {EDGES} edges ({LADDER} in the ladder), under the baseline; what is put on is taken off \
+        "On {EDGES} edges ({LADDER} in the ladder), {rule}; what is put on is taken off \
          again. *Changed*: how many of the edges that stand hold something else meanwhile; none where \
          all is taken back. *Visited*: how often it was worked out what an edge holds. *Compared*: \
          how often two edges were. *Bytes*: allocated, once the room that is kept has grown. Each by \
@@ -59,12 +66,16 @@ pub(crate) fn report() -> String {
         "topol.",
         "recurs.",
     ];
-    table("The work of one update", &sentence, &header, rows)
+    table(&format!("The work of one update {rule}"), &sentence, &header, rows)
 }
 
-fn work<A: Algorithm<Rule = Rule>>(shape: Shape, update: Update) -> Work {
+fn work<R, A>(shape: Shape, update: Update, owners: usize) -> Work
+where
+    R: Rule + Default,
+    A: Algorithm<Rule = Counted<R>>,
+{
     let edges = if shape == Shape::Ladder { LADDER } else { EDGES };
-    let mut workload = Workload::<A>::new(Rule::default(), shape, edges, 0, update);
+    let mut workload = Workload::<A>::new(Counted::default(), shape, edges, owners, update);
     // The room that is kept between updates grows at first.
     workload.run();
     let before = workload.rule().counts;

@@ -130,8 +130,9 @@ impl<R: Rule> Step<R> {
         match &self.deed {
             Deed::Change(action) => action(change),
             Deed::Reopen { .. } => {
-                if self.can_be_done(change.graph(), heirs) {
-                    set_all(change, &self.reopened(change.graph(), heirs));
+                let reopened = self.reopened(change.graph(), heirs);
+                if require_changeable(change.graph(), &reopened).is_ok() {
+                    set_all(change, &reopened);
                 }
                 Ok(())
             }

@@ -214,24 +214,26 @@ impl Endpoint for Daemon {
         let mut before = [Value::Null, Value::Null, Value::Null];
         let (mut since, mut looks) = (start, 0);
         loop {
-            let is_at_work = self.process.is_at_work();
             let now = self.movable()?;
             let motion = motion(&now[0], &now[1], &now[2]);
             if now != before {
                 (before, since, looks) = (now, Instant::now(), 0);
             }
-            looks += u32::from(!is_at_work);
-            match motion {
-                Motion::Still => break,
-                Motion::Perhaps if looks >= QUIET_LOOKS && since.elapsed() >= QUIET => break,
-                _ if start.elapsed() >= self.patience => {
-                    let jobs = format!("{}, {}", before[1], before[0]);
-                    let after = self.patience;
-                    return Err(self.kill(Error::Unsettled { jobs, after }));
-                }
-                // Only to leave the processor to the daemon; nothing depends on how long.
-                _ => thread::sleep(Duration::from_millis(1)),
+            if motion == Motion::Still {
+                break;
             }
+            let may_be_still = motion == Motion::Perhaps && !self.process.waits_for_disk();
+            looks += u32::from(may_be_still);
+            if may_be_still && looks >= QUIET_LOOKS && since.elapsed() >= QUIET {
+                break;
+            }
+            if start.elapsed() >= self.patience {
+                let jobs = format!("{}, {}", before[1], before[0]);
+                let after = self.patience;
+                return Err(self.kill(Error::Unsettled { jobs, after }));
+            }
+            // Only to leave the processor to the daemon; nothing depends on how long.
+            thread::sleep(Duration::from_millis(1));
         }
         let [jobs, ..] = before;
         self.settled = Some(jobs);

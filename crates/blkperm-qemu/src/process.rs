@@ -61,16 +61,20 @@ impl Process {
         }
     }
 
-    /// Whether a thread of the program runs, wants to run, or waits for a disk; not known, and so
-    /// false, where there is no `/proc`.
-    pub(crate) fn is_at_work(&self) -> bool {
+    /// Whether a thread of the program waits for a disk; not known, and so false, where there is no
+    /// `/proc`.
+    ///
+    /// The kernel tells of each thread one letter. `R` is one that runs or waits for the processor,
+    /// `S` one that sleeps until something wakes it, `D` one that nothing can wake but what it waits
+    /// for, mostly a disk. Only `D` says that there is work under way which is going to end: a thread
+    /// that tries the same again for ever is `R`, too, and one that waits for a timer is `S`.
+    pub(crate) fn waits_for_disk(&self) -> bool {
         let threads = fs::read_dir(format!("/proc/{}/task", self.0.id()));
         let mut states = threads.into_iter().flatten().flatten().filter_map(|thread| {
             let stat = fs::read_to_string(thread.path().join("stat")).ok()?;
-            // The state follows the name, which stands in brackets and may contain anything.
-            stat.rsplit_once(") ")?.1.chars().next()
+            state(&stat)
         });
-        states.any(|state| matches!(state, 'R' | 'D'))
+        states.any(|state| state == 'D')
     }
 
     /// Kills the program if it still runs.
@@ -85,6 +89,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The letter of a thread's state in what its `stat` says.
+fn state(stat: &str) -> Option<char> {
+    // The state follows the name, which stands in brackets and may contain anything.
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// Runs a program to its end; gives its status, and all that it wrote.
@@ -113,25 +123,26 @@ fn socket(end: &UnixStream) -> io::Result<Stdio> {
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
-    fn shell(script: &str) -> (Process, UnixStream) {
-        let arguments = ["-c", script];
-        Process::start(Path::new("/bin/sh"), &arguments, Path::new("/"), None).unwrap()
+    #[test]
+    fn the_state_follows_the_last_bracket_of_a_name() {
+        assert_eq!(state("7 (worker) D 1 7 7 0"), Some('D'));
+        assert_eq!(state("7 (D) S (x) R 1 7 7 0"), Some('R'));
+        assert_eq!(state(""), None);
     }
 
     #[test]
-    fn a_program_that_wants_the_processor_is_at_work() {
-        let (process, _socket) = shell("while :; do :; done");
-        while !process.is_at_work() {}
-        assert!((0..100).all(|_| process.is_at_work()));
-    }
-
-    #[test]
-    fn a_program_that_waits_is_at_work_no_more() {
-        let (process, _socket) = shell("read line");
-        while process.is_at_work() {}
+    #[cfg(target_os = "linux")]
+    fn a_program_that_goes_round_for_ever_waits_for_no_disk() {
+        let arguments = ["-c", "echo; while :; do :; done"];
+        let started = Process::start(Path::new("/bin/sh"), &arguments, Path::new("/"), None);
+        let (process, mut output) = started.unwrap();
+        // From its first word on it only runs.
+        output.read_exact(&mut [0]).unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", process.0.id())).unwrap();
+        assert_eq!(state(&stat), Some('R'));
+        assert!((0..100).all(|_| !process.waits_for_disk()));
     }
 }

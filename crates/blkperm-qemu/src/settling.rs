@@ -9,7 +9,8 @@
 //!
 //! Of a job that sleeps or waits for a background request nothing says for how long. It is still
 //! when nothing has changed in [`QUIET`] and in [`QUIET_LOOKS`] looks at it, each of which takes the
-//! daemon around its main loop; a look before which a thread of the daemon had work does not count.
+//! daemon around its main loop; a look after which one of its threads waits for a disk does not
+//! count. One after which a thread runs does: there are jobs that try the same again for ever.
 //! So a machine that is slow, or busy with something else, takes longer, but sees the same.
 
 use serde_json::Value;
@@ -19,8 +20,8 @@ use std::time::Duration;
 /// `BLOCK_JOB_SLICE_TIME`, 100 ms, for which a job sleeps at most unless its speed is limited.
 pub(crate) const QUIET: Duration = Duration::from_millis(400);
 
-/// How many looks must show no progress, too, and a daemon without work: one that was not given the
-/// processor, or waits for a disk, has not been quiet.
+/// How many looks must show no progress, too: a daemon that was not given the processor, or
+/// waits for a disk, has not been quiet.
 pub(crate) const QUIET_LOOKS: u32 = 100;
 
 /// What a daemon's jobs and exports do.

@@ -1,10 +1,8 @@
 //! `blkperm cost`: what an edge put on and taken off costs QEMU and us, and how that grows.
 
-mod document;
 mod error;
 mod growth;
 mod json;
-pub(crate) mod machine;
 mod measure;
 mod plot;
 mod shape;
@@ -12,15 +10,17 @@ mod subject;
 mod table;
 mod target;
 
+use crate::document;
+use crate::machine::Machine;
 use crate::output::{self, Format};
 use blkperm_qemu::Programs;
 use clap::ValueEnum;
 use error::Error;
 use indicatif::{ProgressBar, ProgressStyle};
-use machine::Machine;
 use measure::{Series, Work};
 use serde::Serialize;
 use shape::Shape;
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +39,9 @@ Examples:
 Exit status:
   0  measured
   2  bad input, QEMU cannot be used, or a file cannot be written";
+
+/// The part of a document that `--write` writes.
+const PART: &str = "blkperm cost";
 
 /// The arguments of `blkperm cost`.
 #[derive(clap::Args)]
@@ -62,7 +65,7 @@ pub(crate) struct Cost {
     /// Draw the times into FILE, as SVG
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Rewrite the measured parts of FILE, and the drawing FILE.svg beside it
+    /// Rewrite the measured parts of FILE, and the drawing beside it, with .svg for its ending
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
@@ -101,11 +104,12 @@ impl Cost {
         self.require_files()?;
         let report = self.measure(&shapes, programs.as_ref())?;
         if let Some(file) = &self.svg {
-            document::write(file, &plot::svg(&report)?)?;
+            fs::write(file, plot::svg(&report)?).map_err(Error::file(file))?;
         }
         if let Some(file) = &self.write {
-            document::rewrite(file, &table::markdown(&report))?;
-            document::write(&file.with_extension("svg"), &plot::svg(&report)?)?;
+            let (text, drawing) = (table::markdown(&report), file.with_extension("svg"));
+            document::rewrite(file, PART, &text).map_err(Error::file(file))?;
+            fs::write(&drawing, plot::svg(&report)?).map_err(Error::file(&drawing))?;
         }
         let text = match self.format {
             Format::Text => table::text(&report, output::width()),
@@ -132,11 +136,9 @@ impl Cost {
 
     /// Requires that what is to be written can be, before anything takes its time.
     fn require_files(&self) -> Result<(), Error> {
-        self.svg.iter().try_for_each(|file| document::require_writable(file))?;
-        self.write.iter().try_for_each(|file| {
-            document::require_place(file)?;
-            document::require_writable(&file.with_extension("svg"))
-        })
+        let drawing = self.write.as_ref().map(|file| file.with_extension("svg"));
+        let mut files = self.svg.iter().chain(&self.write).chain(&drawing);
+        files.try_for_each(|file| document::require_writable(file).map_err(Error::file(file)))
     }
 
     fn measure(

@@ -2,6 +2,7 @@
 
 mod report;
 
+use crate::document;
 use crate::error::Error;
 use crate::registry::{Combination, CompletionName, RuleName};
 use blkperm_differ::{Contest, Hunt, Progress, Scope, hunt};
@@ -76,7 +77,7 @@ pub(crate) struct Differ {
     /// Write each minimal script into this directory, as a scenario
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Write the counts of each command into FILE, as Markdown
+    /// Write the counts of each command into FILE, as a part of it in Markdown
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
@@ -90,6 +91,10 @@ impl Differ {
     pub(crate) fn run(self) -> Result<ExitCode, Box<dyn error::Error + Send + Sync>> {
         let plan = self.plan()?;
         let programs = Programs::find()?;
+        if let Some(file) = &self.write {
+            let checked = document::require_writable(file);
+            checked.map_err(|source| Error::Write { file: file.clone(), source })?;
+        }
         let tested = Combination { rule: self.rule, completion: self.completion };
         let left = || Ok(tested.endpoint());
         let right = || -> Result<Box<dyn Endpoint>, EndpointError> {

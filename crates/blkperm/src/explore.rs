@@ -9,6 +9,7 @@ mod results;
 mod search;
 mod subject;
 
+use crate::document;
 use crate::output::Format;
 use crate::registry::{Combination, CompletionName, RuleName};
 use blkperm_explore::{Ended, Limits, Shard, ShardError, Subject, Universe};
@@ -116,6 +117,9 @@ impl Explore {
         let texts = self.universes.iter().map(|universe| load(universe));
         let texts = texts.collect::<Result<Vec<_>, _>>()?;
         let programs = self.confirm.then(Programs::find).transpose()?;
+        for file in self.write.iter().chain(&self.ablation) {
+            document::require_writable(file).map_err(Error::write(file))?;
+        }
         if let Some(directory) = &self.witnesses {
             fs::create_dir_all(directory).map_err(Error::write(directory))?;
         }

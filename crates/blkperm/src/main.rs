@@ -3,12 +3,14 @@
 mod compare;
 mod cost;
 mod differ;
+mod document;
 mod draw;
 mod error;
 mod explain;
 mod explore;
 mod film;
 mod label;
+mod machine;
 mod manual;
 mod outcome;
 mod output;

@@ -16,8 +16,8 @@ use std::{env, fs, io};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const BEGIN: &str = "<!-- measured by `report`: begin -->";
-const END: &str = "<!-- measured by `report`: end -->";
+const BEGIN: &str = "<!-- begin report -->";
+const END: &str = "<!-- end report -->";
 
 /// The time that `blkperm cost` gives QEMU for building a graph: enough for all of them.
 const BOUND: &str = "30";

@@ -3,7 +3,7 @@
 use blkperm_graph::Refusal;
 use blkperm_qmp::play::{EndpointError, Stop};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why nothing could be measured.
 #[derive(Debug, thiserror::Error)]
@@ -70,16 +70,6 @@ pub(crate) enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// A file has no place for what was measured.
-    #[error("'{}' has no lines '{begin}' and '{end}'", file.display())]
-    NoPlace {
-        /// The file.
-        file: PathBuf,
-        /// The line before the measured part.
-        begin: &'static str,
-        /// The line behind it.
-        end: &'static str,
-    },
     /// The drawing could not be made.
     #[error("failed to draw: {0}")]
     Drawing(String),
@@ -92,6 +82,12 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What to make of a failure to use `file`.
+    pub(crate) fn file(file: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        let file = file.to_owned();
+        |source| Error::File { file, source }
+    }
+
     /// A graph without QMP that refused what has to be accepted.
     pub(crate) fn refused_by_graph(refusal: Refusal) -> Error {
         let (subject, command) = ("the graph".to_owned(), "an edge".to_owned());

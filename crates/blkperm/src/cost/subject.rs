@@ -1,9 +1,9 @@
 //! What is measured: QEMU, our server, our monitor, our graph.
 
 use super::error::Error;
-use super::machine::Machine;
 use super::measure::Work;
 use super::shape::{self, Shape};
+use crate::machine::Machine;
 use crate::registry::{Combination, CompletionName, RuleName, WithRule, with_rule};
 use blkperm_graph::{Graph, NodeId, Rule};
 use blkperm_qemu::{Daemon, Programs};

@@ -1,6 +1,8 @@
 //! What a hunt shows: a bar on its way, each difference, and counts in the end.
 
+use crate::document;
 use crate::error::Error;
+use crate::machine::Machine;
 use crate::output::{self, Widths};
 use crate::registry::Combination;
 use blkperm_differ::{Counts, Found, Hunt, Plan, Progress, Script, Tally};
@@ -18,6 +20,8 @@ const BAR: &str = "{bar:24} {pos}/{len} scripts  {msg}  {elapsed}";
 /// What was found so far.
 pub(super) struct Report {
     seed: u64,
+    /// The number of the first script.
+    from: u64,
     /// How many commands a script has.
     length: usize,
     tested: Combination,
@@ -38,6 +42,7 @@ impl Report {
         bar.set_style(ProgressStyle::with_template(BAR).expect("the template is well formed"));
         Report {
             seed: hunt.seed,
+            from: hunt.scripts.start,
             length: hunt.length,
             tested,
             keep,
@@ -117,7 +122,8 @@ impl Report {
             return Err(failure);
         }
         if let Some((file, qemu)) = document {
-            let written = fs::write(&file, self.document(qemu));
+            let name = format!("blkperm differ --seed {}", self.seed);
+            let written = document::rewrite(&file, &name, &self.part(qemu));
             written.map_err(|source| Error::Write { file, source })?;
         }
         let header = ["command", "accepted", "refused", "died"].map(Cell::new).to_vec();
@@ -145,21 +151,20 @@ impl Report {
 }
 
 impl Report {
-    /// The counts as a page of Markdown.
-    fn document(&self, qemu: &Version) -> String {
-        let Report { seed, length, scripts, differing, unplayed, .. } = self;
+    /// The counts as a part of a page of Markdown.
+    fn part(&self, qemu: &Version) -> String {
+        let Report { seed, from, length, scripts, differing, unplayed, .. } = self;
         let (commands, tested) = (self.commands(), self.tested);
         let mut text = format!(
-            "# Random scripts against QEMU\n\n\
-             QEMU {qemu} and {tested}, compared after every command: reply, error class and text, \
-             events by job, jobs, every edge, death. Written by\n\n\
+            "## Seed {seed}\n\n\
+             {scripts} scripts of {length} commands, {commands} commands played, to {tested} and to QEMU \
+             {qemu}: **{differing} differ**, {unplayed} could not be played. By\n\n\
              ```\n\
-             blkperm differ --seed {seed} --scripts {scripts} --length {length} --write docs/differ.md\n\
+             blkperm differ --seed {seed} --from {from} --scripts {scripts} --length {length} --write FILE\n\
              ```\n\n\
-             {scripts} scripts of seed {seed}, {commands} commands: **{differing} differ**, {unplayed} \
-             could not be played. Each script has a daemon of its own, so that nothing is left of the \
-             one before.\n\n\
-             | command | accepted | refused | QEMU died |\n|---|---:|---:|---:|\n"
+             On {machine}.\n\n\
+             | command | accepted | refused | QEMU died |\n|---|---:|---:|---:|\n",
+            machine = Machine::here().name(),
         );
         for (command, counts) in &self.tally.0 {
             let Counts { accepted, refused, fatal } = counts;

@@ -5,13 +5,14 @@ use super::error::Error;
 use super::report::{Class, Report};
 use super::search::Explorer;
 use super::{load, stem};
-use crate::cost::machine::Machine;
+use crate::document;
+use crate::machine::Machine;
 use crate::registry::Combination;
 use blkperm_explore::{Ended, Limits, Outcome, Subject};
 use blkperm_qemu::Programs;
+use std::env;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 /// What the columns of an ablation count, and how they are called.
 const COLUMNS: [(Outcome, &str); 7] = [
@@ -84,11 +85,11 @@ pub(super) fn write_ablation(
                 sum.times += cell.times;
             }
         }
-        rewrite(file, &stem(universe), &universe_part(&stem(universe), &rows))?;
+        write(file, &stem(universe), &universe_part(&stem(universe), &rows))?;
     }
     let names: Vec<String> =
         universes.iter().map(|universe| format!("`{}`", stem(universe))).collect();
-    rewrite(file, "ablation", &ablation_part(&names, &sums))
+    write(file, "ablation", &ablation_part(&names, &sums))
 }
 
 fn row(
@@ -179,8 +180,7 @@ fn costs(rows: &[Row]) -> String {
         let beside = beside_qemu.as_ref().map_or("- | - | -".to_owned(), cost);
         let _ = writeln!(text, "| {} | {} | {beside} |", alone.combination, cost(alone));
     }
-    let Machine { processor, threads, .. } = Machine::here();
-    let _ = writeln!(text, "\nOn {processor}, {threads} threads; by `{}`.", command_line());
+    let _ = writeln!(text, "\nOn {}; by `{}`.", Machine::here().name(), command_line());
     text
 }
 
@@ -223,16 +223,15 @@ pub(super) fn write_search(file: &Path, report: &Report) -> Result<(), Error> {
     let Report { universe, combination, states, transitions, refused, seconds, .. } = report;
     let name = format!("{universe} {combination}");
     let mut text = format!("\n## Universe `{universe}` under {combination}\n\n");
-    let Machine { processor, threads, .. } = Machine::here();
     let _ = writeln!(
         text,
         "{}: {states} states, {transitions} transitions, {refused} of them refused, ways of up to {} \
-         commands; {seconds:.0} s, {:.0} transitions a second, {} bytes a state, on {processor}, \
-         {threads} threads; by `{}`.",
+         commands; {seconds:.0} s, {:.0} transitions a second, {} bytes a state, on {}; by `{}`.",
         report.covered(),
         report.depth,
         report.rate(),
         report.bytes_a_state(),
+        Machine::here().name(),
         command_line()
     );
     if report.classes.is_empty() {
@@ -241,44 +240,9 @@ pub(super) fn write_search(file: &Path, report: &Report) -> Result<(), Error> {
         text.push_str("\n| class | times | first after | QEMU |\n|---|---:|---:|---|\n");
         report.classes.iter().for_each(|class| text.push_str(&class_line(class)));
     }
-    rewrite(file, &name, &text)
+    write(file, &name, &text)
 }
 
-/// Rewrites what is between the marks of that name; adds both at the end where there are none yet.
-fn rewrite(file: &Path, name: &str, text: &str) -> Result<(), Error> {
-    let document = if file.exists() {
-        fs::read_to_string(file).map_err(Error::read(file))?
-    } else {
-        String::new()
-    };
-    let (begin, end) = (format!("<!-- begin {name} -->"), format!("<!-- end {name} -->"));
-    let part = format!("{begin}\n{text}{end}");
-    let places = document.find(&begin).zip(document.find(&end));
-    let document = match places.filter(|(from, to)| from < to) {
-        Some((from, to)) => format!("{}{part}{}", &document[..from], &document[to + end.len()..]),
-        None => format!("{document}\n{part}\n"),
-    };
-    fs::write(file, document).map_err(Error::write(file))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_is_added_once_and_rewritten_after_that() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("results.md");
-        fs::write(&file, "# Results\n").unwrap();
-        rewrite(&file, "one", "first\n").unwrap();
-        rewrite(&file, "two", "second\n").unwrap();
-        let both = fs::read_to_string(&file).unwrap();
-        assert!(
-            both.starts_with("# Results\n") && both.contains("first") && both.contains("second")
-        );
-        rewrite(&file, "one", "first\n").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), both);
-        rewrite(&file, "one", "third\n").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), both.replace("first", "third"));
-    }
+fn write(file: &Path, name: &str, text: &str) -> Result<(), Error> {
+    document::rewrite(file, name, text).map_err(Error::write(file))
 }

@@ -34,10 +34,16 @@ impl Machine {
         }
     }
 
-    /// The machine in one line.
+    /// The machine alone, without the programs.
+    pub(crate) fn name(&self) -> String {
+        let Machine { processor, threads, kernel, .. } = self;
+        format!("{processor}, {threads} threads, {kernel}")
+    }
+
+    /// The machine with the programs, in one line.
     pub(crate) fn line(&self) -> String {
-        let Machine { processor, threads, kernel, blkperm, qemu } = self;
+        let Machine { blkperm, qemu, .. } = self;
         let qemu = qemu.as_ref().map_or("no QEMU".to_owned(), |version| format!("QEMU {version}"));
-        format!("{processor}, {threads} threads, {kernel}; {qemu}; blkperm {blkperm}")
+        format!("{}; {qemu}; blkperm {blkperm}", self.name())
     }
 }

@@ -1,10 +1,12 @@
 //! One script, two endpoints.
 
+use std::fmt;
+
 use blkperm_qmp::play::{self, Endpoint, EndpointError};
 use blkperm_qmp::transcript::{Difference, Reply, Transcript};
 use serde_json::Value;
 
-use crate::crash;
+use crate::oddity::{self, Sighting};
 use crate::script::Script;
 
 /// Makes a fresh endpoint.
@@ -37,6 +39,8 @@ pub struct Contest<'a> {
 pub struct Outcome {
     /// The first command on which the two differ, if there is one.
     pub finding: Option<Finding>,
+    /// The known oddity of QEMU before which both transcripts end, if it showed one.
+    pub oddity: Option<&'static str>,
     /// What the left endpoint answered.
     pub left: Transcript,
     /// What the right endpoint answered.
@@ -71,6 +75,13 @@ impl Finding {
     }
 }
 
+/// Writes what they differ in first.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.differences[0].fmt(f)
+    }
+}
+
 impl Contest<'_> {
     /// Plays the script to both.
     ///
@@ -82,15 +93,17 @@ impl Contest<'_> {
         let mut left = play::play(&mut *(self.left)()?, &scenario)?;
         let mut right = play::play(&mut *(self.right)()?, &scenario)?;
         [&mut left, &mut right].into_iter().for_each(without_images);
-        if let Some(steps) = crash::steps_before(&right) {
+        let sighting = oddity::first(&left, &right);
+        if let Some(Sighting { steps, .. }) = sighting {
             [&mut left, &mut right].into_iter().for_each(|one| one.steps.truncate(steps));
         }
+        let oddity = sighting.map(|sighting| sighting.what);
         let scoped = |transcript: &Transcript| match self.scope {
             Scope::Everything => transcript.clone(),
             Scope::BeforeJobs => before_jobs(transcript),
         };
         let finding = Finding::between(&scoped(&left), &scoped(&right));
-        Ok(Outcome { finding, left, right })
+        Ok(Outcome { finding, oddity, left, right })
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Instant;
 use blkperm_qmp::play::EndpointError;
 use blkperm_qmp::transcript::{Reply, Transcript};
 
-use crate::contest::{Contest, Finding, MakeEndpoint};
+use crate::contest::{Contest, Finding, MakeEndpoint, Outcome};
 use crate::generate::{Plan, generate};
 use crate::script::Script;
 use crate::shrink::shrink;
@@ -85,21 +85,34 @@ pub struct Found {
     pub finding: Finding,
 }
 
-/// What a hunt tells on its way.
+/// What a hunt tells of one script.
 #[derive(Debug)]
-pub enum Progress {
-    /// A script was played without a difference.
-    Agreed(Tally),
-    /// A script was played with a difference; no `Found` when it is like an earlier one.
-    Differed(Tally, Option<Box<Found>>),
-    /// A script could not be played: an endpoint hangs, for example.
-    Failed {
-        /// The script's place in the run.
-        plan: Plan,
-        /// The script.
+pub struct Progress {
+    /// The script's place in the run.
+    pub plan: Plan,
+    /// The commands that were played and compared.
+    pub tally: Tally,
+    /// The known oddity of QEMU before which the script ended, if it showed one.
+    pub oddity: Option<&'static str>,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// What came of a script.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The endpoints agree.
+    Agreed,
+    /// They differ, each time; no `Found` when it is like an earlier one.
+    Differed(Option<Box<Found>>),
+    /// They differed at first, in these words, or one could not be played to, but not each time.
+    Flaky(String),
+    /// The script could not be played at all: an endpoint hangs, for example.
+    Unplayed {
+        /// The script; empty when it could not even be written.
         script: Script,
-        /// What went wrong.
-        error: EndpointError,
+        /// What went wrong, with its causes.
+        error: String,
     },
 }
 
@@ -130,10 +143,8 @@ pub fn hunt(
                     let plan = Plan { seed: hunt.seed, index, length: hunt.length };
                     let playing = || one(plan, contest, reference, &known);
                     // An endpoint that panics is no reason to leave the others unplayed.
-                    let progress = catch_unwind(AssertUnwindSafe(playing)).unwrap_or_else(|_| {
-                        let (script, error) = (Script::default(), "an endpoint panicked".into());
-                        Progress::Failed { plan, script, error }
-                    });
+                    let progress = catch_unwind(AssertUnwindSafe(playing))
+                        .unwrap_or_else(|_| unplayed(plan, "an endpoint panicked".into()));
                     if sender.send(progress).is_err() {
                         stopped.store(true, Ordering::Relaxed);
                     }
@@ -145,6 +156,10 @@ pub fn hunt(
     });
 }
 
+/// How often a script is played again, each time to fresh endpoints, before what was seen counts: what
+/// a busy machine does to a daemon does not happen every time.
+const REPLAYS: usize = 3;
+
 /// Plays one script, and shrinks it when it shows a difference of a new kind.
 fn one(
     plan: Plan,
@@ -154,39 +169,75 @@ fn one(
 ) -> Progress {
     let script = match reference().and_then(|mut endpoint| generate(plan, &mut *endpoint)) {
         Ok(script) => script,
-        Err(error) => return Progress::Failed { plan, script: Script::default(), error },
+        Err(error) => return unplayed(plan, error),
     };
-    let outcome = match contest.play(&script) {
-        Ok(outcome) => outcome,
-        Err(error) => return Progress::Failed { plan, script, error },
+    let first = contest.play(&script);
+    let (tally, oddity) = first
+        .as_ref()
+        .map(|outcome| (Tally::of(&outcome.right), outcome.oddity))
+        .unwrap_or_default();
+    let verdict = match first {
+        Ok(Outcome { finding: None, .. }) => Verdict::Agreed,
+        Ok(Outcome { finding: Some(finding), .. }) if !repeats(&finding, &script, contest) => {
+            Verdict::Flaky(finding.to_string())
+        }
+        Ok(Outcome { finding: Some(finding), .. }) => {
+            let mut kinds = known.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_new = kinds.insert(kind(&finding));
+            drop(kinds);
+            let found = is_new.then(|| Box::new(shrunk(plan, script, finding, contest)));
+            Verdict::Differed(found)
+        }
+        Err(error) if (0..REPLAYS).all(|_| contest.play(&script).is_err()) => {
+            Verdict::Unplayed { script, error: causes(&error) }
+        }
+        Err(error) => Verdict::Flaky(causes(&error)),
     };
-    let tally = Tally::of(&outcome.right);
-    let Some(finding) = outcome.finding else { return Progress::Agreed(tally) };
-    let mut kinds = known.lock().unwrap_or_else(PoisonError::into_inner);
-    if !kinds.insert(kind(&finding)) {
-        return Progress::Differed(tally, None);
-    }
-    drop(kinds);
-    let found = shrunk(plan, script, finding, contest);
-    Progress::Differed(tally, Some(Box::new(found)))
+    Progress { plan, tally, oddity, verdict }
 }
 
+/// A script of which nothing is known.
+fn unplayed(plan: Plan, error: EndpointError) -> Progress {
+    let verdict = Verdict::Unplayed { script: Script::default(), error: causes(&error) };
+    Progress { plan, tally: Tally::default(), oddity: None, verdict }
+}
+
+/// What went wrong, and why.
+fn causes(error: &EndpointError) -> String {
+    let mut causes = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes = format!("{causes}: {cause}");
+        next = cause.source();
+    }
+    causes
+}
+
+/// Whether the script shows a finding like this one every time.
+fn repeats(finding: &Finding, script: &Script, contest: &Contest<'_>) -> bool {
+    (0..REPLAYS).all(|_| {
+        let again = contest.play(script).ok().and_then(|outcome| outcome.finding);
+        again.is_some_and(|again| again.is_like(finding))
+    })
+}
+
+/// The smallest script with such a finding; the whole one where a smaller one shows it at times only.
 fn shrunk(plan: Plan, script: Script, finding: Finding, contest: &Contest<'_>) -> Found {
-    let original = finding.clone();
-    let mut last = finding;
-    let mut smallest = script.clone();
-    let script = shrink(script, &mut |candidate| {
+    let mut last = finding.clone();
+    let smallest = shrink(script.clone(), &mut |candidate| {
         let outcome = contest.play(candidate).ok().and_then(|outcome| outcome.finding);
-        match outcome.filter(|finding| finding.is_like(&original)) {
-            Some(finding) => {
-                (last, smallest) = (finding, candidate.clone());
+        match outcome.filter(|other| other.is_like(&finding)) {
+            Some(other) => {
+                last = other;
                 true
             }
             None => false,
         }
     });
-    debug_assert_eq!(script, smallest, "the last script that held is the smallest");
-    Found { plan, script, finding: last }
+    match repeats(&last, &smallest, contest) {
+        true => Found { plan, script: smallest, finding: last },
+        false => Found { plan, script, finding },
+    }
 }
 
 /// What a finding has in common with others that most likely come from the same cause.

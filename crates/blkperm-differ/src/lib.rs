@@ -6,10 +6,10 @@
 //! still does, and [`hunt`](fn@hunt) does all that for many scripts at once.
 
 mod contest;
-mod crash;
 mod dice;
 mod generate;
 mod hunt;
+mod oddity;
 mod recipe;
 mod rename;
 mod scene;
@@ -19,6 +19,6 @@ mod world;
 
 pub use contest::{Contest, Finding, MakeEndpoint, Outcome, Scope};
 pub use generate::{Plan, generate};
-pub use hunt::{Counts, Found, Hunt, Progress, Tally, hunt};
+pub use hunt::{Counts, Found, Hunt, Progress, Tally, Verdict, hunt};
 pub use script::Script;
 pub use shrink::shrink;

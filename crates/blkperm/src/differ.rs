@@ -22,7 +22,10 @@ Plays random scripts to a real qemu-storage-daemon and to a rule, and compares a
 what they answer, the events and states of jobs, every edge with its permissions, and how QEMU dies.
 
 A script on which they differ is shrunk to a minimal one, which is shown, and kept with --keep.
-The seed and the number of a script mean the same script on every machine.
+What differs is played three times more, to fresh daemons: only what differs each time counts, the
+rest is listed as flaky, with its number. The seed and the number of a script mean the same script on
+every machine. A script ends before a step in which QEMU crashes or hangs in a way that is known and
+has nothing to do with permissions (docs/differences.md); these are counted.
 
 With the baseline rule and stepwise completion, all must agree. Any other combination must agree
 with QEMU where no job is, so it is compared up to the first command that starts one.";
@@ -39,8 +42,8 @@ Examples:
           That ownership answers as QEMU does wherever no job is
 
 Exit status:
-  0  no difference
-  1  a difference; its minimal script is shown
+  0  no difference that repeats
+  1  a difference, whose minimal script is shown, or a script that could not be played
   2  bad input, or QEMU cannot be used";
 
 /// How long QEMU may take for one command, and the jobs that follow from it.

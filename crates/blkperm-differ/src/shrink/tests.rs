@@ -1,6 +1,7 @@
 //! A monitor with a planted bug must be caught, and its script shrunk to the bug alone.
 
 use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use blkperm_baseline::Baseline;
 use blkperm_jobs::Completion;
@@ -10,7 +11,7 @@ use blkperm_qmp::scenario::Image;
 use blkperm_qmp::transcript::{Event, Reply};
 use serde_json::{Value, json};
 
-use crate::{Contest, Found, Hunt, Plan, Progress, Scope, generate, hunt};
+use crate::{Contest, Found, Hunt, Plan, Scope, Verdict, generate, hunt};
 
 fn baseline() -> Result<Box<dyn Endpoint>, EndpointError> {
     Ok(Box::new(MonitorEndpoint::new(Baseline, Completion::Stepwise)))
@@ -54,10 +55,11 @@ fn a_planted_bug_is_found_and_shrunk_to_a_minimum() {
     let threads = NonZero::new(2).expect("two is not zero");
     let plan = Hunt { seed: 1, scripts: 0..30, length: 25, deadline: None, threads };
     let mut found = Vec::new();
-    hunt(&plan, &contest, &baseline, &mut |progress| match progress {
-        Progress::Differed(_, Some(difference)) => found.push(*difference),
-        Progress::Failed { error, .. } => panic!("{error}"),
-        _ => {}
+    hunt(&plan, &contest, &baseline, &mut |progress| match progress.verdict {
+        Verdict::Differed(Some(difference)) => found.push(*difference),
+        Verdict::Agreed | Verdict::Differed(None) => {}
+        Verdict::Flaky(what) => panic!("it is forgotten each time: {what}"),
+        Verdict::Unplayed { error, .. } => panic!("{error}"),
     });
     assert!(!found.is_empty(), "the bug is found");
     for Found { script, .. } in found {
@@ -80,8 +82,31 @@ fn the_same_rule_never_differs_from_itself() {
     let threads = NonZero::new(2).expect("two is not zero");
     let plan = Hunt { seed: 2, scripts: 0..60, length: 25, deadline: None, threads };
     hunt(&plan, &contest, &baseline, &mut |progress| {
-        assert!(matches!(progress, Progress::Agreed(_)), "{progress:?}");
+        assert!(matches!(progress.verdict, Verdict::Agreed), "{progress:?}");
     });
+}
+
+/// What is seen once, and then no more, is no difference; but it is told.
+#[test]
+fn what_does_not_repeat_is_flaky() {
+    let made = AtomicUsize::new(0);
+    let seldom = || match made.fetch_add(1, Ordering::Relaxed) % 3 {
+        0 => forgetful(),
+        _ => baseline(),
+    };
+    let contest = Contest { left: &seldom, right: &baseline, scope: Scope::Everything };
+    let threads = NonZero::new(1).expect("one is not zero");
+    let plan = Hunt { seed: 1, scripts: 0..30, length: 25, deadline: None, threads };
+    let mut flaky = 0;
+    hunt(&plan, &contest, &baseline, &mut |progress| match progress.verdict {
+        Verdict::Agreed => {}
+        Verdict::Flaky(what) => {
+            assert!(what.starts_with("line "), "{what}");
+            flaky += 1;
+        }
+        verdict => panic!("{verdict:?}"),
+    });
+    assert!(flaky > 0, "it is forgotten at times");
 }
 
 #[test]

@@ -5,11 +5,11 @@ use crate::error::Error;
 use crate::machine::Machine;
 use crate::output::{self, Widths};
 use crate::registry::Combination;
-use blkperm_differ::{Counts, Found, Hunt, Plan, Progress, Script, Tally};
+use blkperm_differ::{Counts, Found, Hunt, Plan, Progress, Tally, Verdict};
 use blkperm_qemu::Version;
-use blkperm_qmp::play::EndpointError;
 use comfy_table::Cell;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -30,7 +30,10 @@ pub(super) struct Report {
     tally: Tally,
     scripts: u64,
     differing: u64,
+    flaky: u64,
     unplayed: u64,
+    /// How many scripts ended before each known oddity of QEMU.
+    oddities: BTreeMap<&'static str, u64>,
     /// The first reason why something could not be written.
     failure: Option<Error>,
 }
@@ -50,27 +53,38 @@ impl Report {
             tally: Tally::default(),
             scripts: 0,
             differing: 0,
+            flaky: 0,
             unplayed: 0,
+            oddities: BTreeMap::new(),
             failure: None,
         }
     }
 
     /// Takes note of one script.
     pub(super) fn note(&mut self, progress: Progress) {
+        let Progress { plan, tally, oddity, verdict } = progress;
         self.scripts += 1;
-        let result = match progress {
-            Progress::Agreed(tally) => {
-                self.tally.add(&tally);
-                Ok(())
-            }
-            Progress::Differed(tally, found) => {
-                self.tally.add(&tally);
+        self.tally.add(&tally);
+        if let Some(oddity) = oddity {
+            *self.oddities.entry(oddity).or_default() += 1;
+        }
+        let result = match verdict {
+            Verdict::Agreed => Ok(()),
+            Verdict::Differed(found) => {
                 self.differing += 1;
-                found.map_or(Ok(()), |found| self.show(&found))
+                match found {
+                    Some(found) => self.show(&found),
+                    None => self.print(&headed(plan, "differs like an earlier one", "")),
+                }
             }
-            Progress::Failed { plan, script, error } => {
+            Verdict::Flaky(seen) => {
+                self.flaky += 1;
+                self.print(&headed(plan, "is flaky: it differed, but not each time", &seen))
+            }
+            Verdict::Unplayed { script, error } => {
                 self.unplayed += 1;
-                self.show_failed(plan, &script, &error)
+                let text = format!("{error}\n{script}");
+                self.print(&headed(plan, "could not be played", &text))
             }
         };
         if let (Err(error), None) = (result, &self.failure) {
@@ -93,17 +107,6 @@ impl Report {
         let file = folder.join(name).with_extension("qmp");
         let written = fs::create_dir_all(folder).and_then(|()| fs::write(&file, scenario));
         written.map_err(|source| Error::Write { file, source })
-    }
-
-    fn show_failed(&self, plan: Plan, script: &Script, error: &EndpointError) -> Result<(), Error> {
-        let mut causes = error.to_string();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            causes = format!("{causes}: {cause}");
-            next = cause.source();
-        }
-        let name = format!("script {} of seed {} could not be played", plan.index, plan.seed);
-        self.print(&format!("{}\n# {causes}\n{script}", output::heading(&name)))
     }
 
     /// Prints above the bar.
@@ -136,14 +139,17 @@ impl Report {
         let mut out = anstream::stdout();
         writeln!(out, "{table}\n")?;
         let (scripts, commands, differing) = (self.scripts, self.commands(), self.differing);
-        let what = format!(
-            "seed {}: {scripts} scripts, {commands} commands: {differing} differ",
-            self.seed
-        );
-        match self.unplayed {
-            0 => writeln!(out, "{what}")?,
-            unplayed => writeln!(out, "{what}, {unplayed} could not be played")?,
+        for (oddity, count) in &self.oddities {
+            writeln!(out, "ended by a known oddity of QEMU: {count}: {oddity}")?;
         }
+        let seed = self.seed;
+        write!(out, "seed {seed}: {scripts} scripts, {commands} commands: {differing} differ")?;
+        for (count, what) in [(self.flaky, "are flaky"), (self.unplayed, "could not be played")] {
+            if count > 0 {
+                write!(out, ", {count} {what}")?;
+            }
+        }
+        writeln!(out)?;
         io::stdout().flush()?;
         let clean = self.differing == 0 && self.unplayed == 0;
         Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -153,12 +159,12 @@ impl Report {
 impl Report {
     /// The counts as a part of a page of Markdown.
     fn part(&self, qemu: &Version) -> String {
-        let Report { seed, from, length, scripts, differing, unplayed, .. } = self;
+        let Report { seed, from, length, scripts, differing, flaky, unplayed, .. } = self;
         let (commands, tested) = (self.commands(), self.tested);
         let mut text = format!(
             "## Seed {seed}\n\n\
              {scripts} scripts of {length} commands, {commands} commands played, to {tested} and to QEMU \
-             {qemu}: **{differing} differ**, {unplayed} could not be played. By\n\n\
+             {qemu}: **{differing} differ**, {flaky} are flaky, {unplayed} could not be played. By\n\n\
              ```\n\
              blkperm differ --seed {seed} --from {from} --scripts {scripts} --length {length} --write FILE\n\
              ```\n\n\
@@ -170,7 +176,23 @@ impl Report {
             let Counts { accepted, refused, fatal } = counts;
             text += &format!("| `{command}` | {accepted} | {refused} | {fatal} |\n");
         }
+        if !self.oddities.is_empty() {
+            text += "\n| ended by a known oddity of QEMU | scripts |\n|---|---:|\n";
+        }
+        for (oddity, count) in &self.oddities {
+            text += &format!("| {oddity} | {count} |\n");
+        }
         text
+    }
+}
+
+/// A script that is no scenario to keep: its place, what is to be said of it, and more as comments.
+fn headed(plan: Plan, what: &str, more: &str) -> String {
+    let Plan { seed, index, .. } = plan;
+    let name = output::heading(&format!("script {index} of seed {seed} {what}"));
+    match more {
+        "" => format!("{name}\n"),
+        more => format!("{name}\n# {more}\n"),
     }
 }
 

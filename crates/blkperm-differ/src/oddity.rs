@@ -1,0 +1,145 @@
+//! Crashes and hangs of QEMU that have nothing to do with permissions, and are not reproduced.
+//!
+//! Each stands in `docs/differences.md`. Scripts that could run into one are not written where that
+//! can be known beforehand; the others end before the step in which QEMU does.
+
+use std::collections::HashSet;
+
+use blkperm_qmp::transcript::{GraphEdge, Job, NodeType, Step, Transcript};
+use serde_json::Value;
+
+/// An oddity, and whether QEMU shows it in a step.
+struct Oddity {
+    what: &'static str,
+    shows: fn(&Moment<'_>) -> bool,
+}
+
+const ODDITIES: &[Oddity] = &[
+    Oddity {
+        what: "a mirror of a filter that was larger looks for data where its image has ended",
+        shows: |moment| moment.dies_of("mirror_dirty_init: Assertion `count' failed."),
+    },
+    Oddity {
+        what: "a commit of a filter that was larger goes on for ever where its image has ended",
+        shows: |moment| moment.commits_for_ever(),
+    },
+    Oddity {
+        what: "a paused mirror with 'replaces' is told to complete twice",
+        shows: |moment| moment.dies_of("error_setv: Assertion `*errp == NULL' failed."),
+    },
+    Oddity {
+        what: "a job writes to an image that was made inactive meanwhile",
+        shows: |moment| {
+            const WRITE: &str = "bdrv_co_write_req_prepare: Assertion ";
+            moment.dies_of(&format!("{WRITE}`!(bs->open_flags & BDRV_O_INACTIVE)' failed."))
+                || (moment.comes_after_inactivation()
+                    && moment.dies_of(&format!("{WRITE}`child->perm & BLK_PERM_WRITE' failed.")))
+        },
+    },
+    Oddity {
+        what: "a node becomes inactive that holds another twice",
+        shows: |moment| {
+            moment.dies_of("bdrv_inactivate_recurse: Assertion `top_level' failed.")
+                && moment.has_double()
+        },
+    },
+    Oddity {
+        what: "a reopen takes away the only parent of a commit's filter, which is frozen",
+        shows: |moment| {
+            moment.dies_of("bdrv_replace_child_noperm: Assertion `!child->frozen' failed.")
+                && moment.now().command_name() == "blockdev-reopen"
+                && moment.has_commit()
+        },
+    },
+    Oddity {
+        what: "a job stays paused above a node that holds another twice",
+        shows: |moment| moment.pauses_for_ever() && moment.has_double(),
+    },
+];
+
+/// A known oddity that ends a script.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sighting {
+    /// How many steps come before it.
+    pub(crate) steps: usize,
+    /// What happens in QEMU.
+    pub(crate) what: &'static str,
+}
+
+/// The first known oddity that QEMU shows, on the right; on the left is who has none.
+pub(crate) fn first(left: &Transcript, right: &Transcript) -> Option<Sighting> {
+    (0..right.steps.len()).find_map(|steps| {
+        let moment = Moment { left: left.steps.get(steps), right: &right.steps[..=steps] };
+        let oddity = ODDITIES.iter().find(|oddity| (oddity.shows)(&moment))?;
+        Some(Sighting { steps, what: oddity.what })
+    })
+}
+
+/// A step of both transcripts, and those of QEMU's before it.
+struct Moment<'t> {
+    left: Option<&'t Step>,
+    /// The last one is the step; there is at least one.
+    right: &'t [Step],
+}
+
+impl Moment<'_> {
+    fn now(&self) -> &Step {
+        self.right.last().expect("there is at least one step")
+    }
+
+    fn dies_of(&self, words: &str) -> bool {
+        self.now().death.as_ref().is_some_and(|death| death.message.contains(words))
+    }
+
+    /// The jobs that QEMU has after the step; none after a death.
+    fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.now().jobs.iter()
+    }
+
+    /// The job as the left one has it.
+    fn left_job(&self, job: &Job) -> Option<&Job> {
+        self.left?.jobs.iter().find(|other| other.id == job.id)
+    }
+
+    /// Whether nodes were made inactive, or might have been.
+    fn comes_after_inactivation(&self) -> bool {
+        self.right.iter().any(|step| {
+            step.command_name() == "blockdev-set-active"
+                && step.command["arguments"]["active"] == Value::Bool(false)
+        })
+    }
+
+    /// Whether an ordinary commit runs, though all that moves by itself has settled.
+    fn commits_for_ever(&self) -> bool {
+        let is_at_work = |job: &Job| job.r#type == "commit" && job.status == "running";
+        self.jobs().any(|job| is_at_work(job) && !self.left_job(job).is_some_and(is_at_work))
+    }
+
+    /// Whether a job is paused that need not be.
+    fn pauses_for_ever(&self) -> bool {
+        let is_paused = |job: &Job| ["paused", "standby"].contains(&job.status.as_str());
+        self.jobs().any(|job| is_paused(job) && self.left_job(job).is_some_and(|it| !is_paused(it)))
+    }
+
+    /// The edges as they were seen last, of parents of that type.
+    fn edges(&self, parent: NodeType) -> impl Iterator<Item = &GraphEdge> {
+        let graph = self.right.iter().rev().find_map(|step| step.graph.as_ref());
+        let edges = graph.into_iter().flat_map(|graph| &graph.edges);
+        edges.filter(move |edge| edge.parent.r#type == parent)
+    }
+
+    /// Whether a node is the child of another twice.
+    fn has_double(&self) -> bool {
+        let mut seen = HashSet::new();
+        let mut edges = self.edges(NodeType::BlockDriver);
+        edges.any(|edge| !seen.insert((&edge.parent.name, &edge.child)))
+    }
+
+    /// Whether there is an ordinary commit: only that has such an edge.
+    fn has_commit(&self) -> bool {
+        self.edges(NodeType::BlockJob).any(|edge| edge.name == "base")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,9 +19,8 @@ const FILTERED: Role = Role::FILTERED.union(Role::PRIMARY);
 /// The roles under which a node may have the same child several times, by other rows.
 const ROLES: [Role; 3] = [Role::DATA, Role::METADATA, Role::IMAGE];
 
-static NODE: Driver = Driver { name: "node", is_filter: false, supports_backing: false, row };
-static FILTER: Driver =
-    Driver { name: "filter", is_filter: true, supports_backing: false, row: filter_row };
+static NODE: Driver = Driver::new("node", row);
+static FILTER: Driver = Driver { is_filter: true, ..Driver::new("filter", filter_row) };
 
 /// A monotone row that looks random and follows from the options and the role.
 fn row(role: Role, condition: Condition) -> Row {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use blkperm_qmp::command::Command;
 use blkperm_tests::session;
 use std::fs;
 use std::panic::catch_unwind;
@@ -39,5 +40,15 @@ fn no_scenario_brings_a_server_down() {
         scenarios.iter().filter(|file| file.extension().is_some_and(|end| end == "qmp"));
     for file in scenarios {
         session::say(&session::bytes_of(&fs::read_to_string(file).unwrap()));
+    }
+}
+
+/// Without its name in the dictionary, a command is hardly ever met.
+#[test]
+fn the_dictionary_has_every_command() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/qmp.dict");
+    let dictionary = fs::read_to_string(file).unwrap();
+    for name in Command::NAMES {
+        assert!(dictionary.contains(&format!("\"\\\"{name}\\\"\"\n")), "{name} is missing");
     }
 }

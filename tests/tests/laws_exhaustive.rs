@@ -28,13 +28,10 @@ use blkperm_tests::snapshot::Snapshot;
 const FILTERED: Role = Role::FILTERED.union(Role::PRIMARY);
 
 /// Passes everything, whatever it is.
-static PLAIN: Driver =
-    Driver { name: "plain", is_filter: false, supports_backing: false, row: identity };
-static FILTER: Driver =
-    Driver { name: "filter", is_filter: true, supports_backing: false, row: identity };
+static PLAIN: Driver = Driver::new("plain", identity);
+static FILTER: Driver = Driver { is_filter: true, ..Driver::new("filter", identity) };
 /// Passes everything, and more follows: from one demand another one, and one from two together.
-static FORMAT: Driver =
-    Driver { name: "format", is_filter: false, supports_backing: false, row: crossing };
+static FORMAT: Driver = Driver::new("format", crossing);
 
 fn identity(_: Role, _: Condition) -> Row {
     Row::IDENTITY

@@ -441,16 +441,15 @@ impl<R: Rule> Graph<R> {
     }
 
     /// Lets go of a node that was added, or [kept](Graph::keep), once: a node that nobody holds and
-    /// that has no parent is gone, and with it every node below that only it referred to. Returns
-    /// how many nodes are gone.
+    /// that has no parent is gone, and with it every node below that only it referred to.
     ///
     /// # Panics
     ///
     /// Panics when nobody holds the node.
-    pub fn release(&mut self, node: NodeId) -> usize {
+    pub fn release(&mut self, node: NodeId) {
         self.node_mut(node).references -= 1;
         self.scratch.left.push(node);
-        self.collect()
+        self.collect();
     }
 
     /// Holds the node once more, so that it stays, whether or not it has a parent, until it is
@@ -459,16 +458,24 @@ impl<R: Rule> Graph<R> {
         self.node_mut(node).references += 1;
     }
 
+    /// Whether the node's driver has a child to drop when the node is closed.
+    fn drops_a_child(&self, node: NodeId) -> bool {
+        let drops = self.driver(node).drops;
+        drops.is_some_and(|prefix| {
+            self.children(node).any(|edge| self.edge_name(edge).starts_with(prefix))
+        })
+    }
+
     /// Removes those of the nodes that were left, or released, to which nothing refers any more, and
     /// what only they referred to.
-    fn collect(&mut self) -> usize {
-        let before = self.nodes.len();
+    fn collect(&mut self) {
         while let Some(id) = self.scratch.left.pop() {
             let gone = self
                 .nodes
                 .get(id.key())
                 .is_some_and(|node| node.references == 0 && !node.is_attached());
             if gone {
+                self.closings += 1 + usize::from(self.drops_a_child(id));
                 while let Some(edge) = self.first_child(id) {
                     self.count_out(edge);
                     self.unlink(edge);
@@ -487,6 +494,5 @@ impl<R: Rule> Graph<R> {
         debug_assert!(faulty.is_empty(), "letting go of nodes was refused at {faulty:?}");
         self.scratch.starts.clear();
         self.log.clear();
-        before - self.nodes.len()
     }
 }

@@ -203,6 +203,7 @@ pub struct Graph<R: Rule> {
     pub(crate) stale: Vec<NodeId>,
     /// The names of nodes that are gone, where somebody wants to know.
     gone: Option<Vec<Arc<str>>>,
+    pub(crate) closings: usize,
     pub(crate) log: Vec<Undo<R::Hold>>,
     /// Whether refusals say why edges hold what they are at fault for.
     pub(crate) tells_why: bool,
@@ -226,6 +227,7 @@ impl<R: Rule> Graph<R> {
             locks: Locks::default(),
             stale: Vec::new(),
             gone: None,
+            closings: 0,
             log: Vec::new(),
             tells_why: true,
             scratch: Default::default(),
@@ -310,6 +312,12 @@ impl<R: Rule> Graph<R> {
     /// the same name may have come. None unless they are [kept](Graph::keep_gone).
     pub fn take_gone(&mut self) -> Vec<Arc<str>> {
         self.gone.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// In how many steps all nodes were closed that are gone: each in one, and in one more if its
+    /// [driver](Driver::drops) had a child to drop.
+    pub fn closings(&self) -> usize {
+        self.closings
     }
 
     /// Adds a parent that is not a node; its edges are claims of `owner` if there is one.

@@ -33,7 +33,7 @@ pub(crate) fn is_never_frozen(driver: &Driver) -> bool {
 pub const FILTERED: Role = Role::FILTERED.union(Role::PRIMARY);
 
 const fn filter(name: &'static str, row: fn(Role, Condition) -> Row) -> Driver {
-    Driver { name, is_filter: true, supports_backing: false, row }
+    Driver { is_filter: true, ..Driver::new(name, row) }
 }
 
 fn hiding_row(_: Role, _: Condition) -> Row {

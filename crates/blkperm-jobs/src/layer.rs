@@ -114,17 +114,20 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Lets go of a node once, as [`Graph::release`] does.
     pub fn release(&mut self, node: NodeId) {
-        let gone = self.graph.release(node);
-        self.closed(gone);
+        let before = self.graph.closings();
+        self.graph.release(node);
+        self.closed(before);
     }
 
-    /// What follows from it that so many nodes are gone.
-    pub fn closed(&mut self, gone: usize) {
-        if gone > 0 {
+    /// What follows from nodes being gone: `before` is in how many steps nodes had been
+    /// [closed](Graph::closings) before.
+    pub fn closed(&mut self, before: usize) {
+        let steps = self.graph.closings() - before;
+        if steps > 0 {
             self.heirs.forget_gone(&self.graph);
             self.contents.forget_gone(&self.graph);
         }
-        (0..gone).for_each(|_| self.drain_all());
+        (0..steps).for_each(|_| self.drain_all());
     }
 
     /// Adds the node `new` under the name `given`, or one made up, as a filter above `below`: all
@@ -378,12 +381,12 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     fn remove_root(&mut self, root: RootId) {
-        let before = self.graph.node_count();
+        let before = self.graph.closings();
         // Demanding less is never refused.
         let _ = self.graph.transact(|change| detach_all(change, root));
         self.graph.remove_root(root);
         self.suspensions.forget(root);
-        self.closed(before - self.graph.node_count());
+        self.closed(before);
     }
 
     pub(crate) fn set_status(&mut self, job: &mut Job, status: Status) {

@@ -40,11 +40,8 @@ const fn format(driver: &'static Driver) -> [Variant; 1] {
 
 /// A driver that speaks a protocol and has no children.
 const fn protocol(name: &'static str) -> Driver {
-    Driver { name, ..NULL_CO_TABLE }
+    Driver { is_protocol: true, ..Driver::new(name, default_row) }
 }
-
-const NULL_CO_TABLE: Driver =
-    Driver { name: "null-co", is_filter: false, supports_backing: false, row: default_row };
 
 /// The drivers that the block layer reads and writes the host and the network with.
 static PROTOCOLS: [Driver; 20] = [
@@ -189,6 +186,6 @@ pub(super) fn guessed() -> Vec<Variant> {
 
 /// What a node is taken for whose driver QEMU 10.0 does not have.
 pub(super) fn unknown() -> Variant {
-    static UNKNOWN: Driver = Driver { name: "unknown", ..NULL_CO_TABLE };
+    static UNKNOWN: Driver = Driver::new("unknown", default_row);
     variant(&UNKNOWN, &[("file", Role::IMAGE), ("backing", Role::COW)])
 }

@@ -85,10 +85,10 @@ impl<R: Rule> Monitor<R> {
         if graph.edge_name(edge) == format!("children.{}", detail.next_child.wrapping_sub(1)) {
             detail.next_child -= 1;
         }
-        let before = graph.node_count();
+        let before = graph.closings();
         self.layer.heirs.disinherit(&self.layer.graph, parent, edge);
         self.layer.graph.transact(|change| change.detach(edge))?;
-        self.layer.closed(before - self.layer.graph.node_count());
+        self.layer.closed(before);
         Ok(())
     }
 }

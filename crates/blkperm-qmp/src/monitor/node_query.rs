@@ -5,7 +5,6 @@ use blkperm_graph::{NodeId, Role, Rule, State};
 use serde_json::{Map, Value, json};
 
 use super::Monitor;
-use super::open::driver::is_protocol;
 use crate::qapi::qdict_order;
 
 impl<R: Rule> Monitor<R> {
@@ -102,7 +101,7 @@ impl<R: Rule> Monitor<R> {
         let graph = &self.layer.graph;
         let edge = graph.child_by_role(node, Role::PRIMARY)?;
         let file = graph.child_of(edge);
-        let is_plain = is_protocol(graph.driver(file).name)
+        let is_plain = graph.driver(file).is_protocol
             && !graph.driver(node).is_filter
             && self.nodes.get(graph.name(node))?.options.is_empty()
             && !self.is_backing_overridden(node);

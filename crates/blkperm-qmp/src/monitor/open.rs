@@ -207,9 +207,20 @@ impl<R: Rule> Monitor<R> {
             }
             Err(failed) => {
                 self.layer.drain_all();
+                self.drop_children(node);
                 Err(Unopened::Named(node, failed))
             }
         }
+    }
+
+    /// Lets go of the children of a node that its driver could not open, and has no driver then.
+    fn drop_children(&mut self, node: NodeId) {
+        let graph = &mut self.layer.graph;
+        let before = graph.closings();
+        let edges: Vec<_> = graph.children(node).collect();
+        // Demanding less is never refused.
+        let _ = graph.transact(|change| edges.into_iter().try_for_each(|edge| change.detach(edge)));
+        self.layer.closed(before);
     }
 
     /// What is left when the driver has opened its node.

@@ -55,7 +55,7 @@ impl<R: Rule> Monitor<R> {
 
     /// Reopens all nodes of the queue, or none.
     fn reopen(&mut self, queue: &[Entry]) -> Result<(), Failed> {
-        let before = self.layer.graph.node_count();
+        let before = self.layer.graph.closings();
         let old: Vec<Old> = queue.iter().map(|entry| self.old(entry.node)).collect();
         let mut preparation = Preparation::new(self.layer.heirs.clone());
         let mut change = self.layer.graph.change();
@@ -72,7 +72,7 @@ impl<R: Rule> Monitor<R> {
         result?;
         self.layer.heirs = preparation.heirs;
         queue.iter().rev().for_each(|entry| self.take_over(entry));
-        self.layer.closed(before - self.layer.graph.node_count());
+        self.layer.closed(before);
         Ok(())
     }
 

@@ -109,13 +109,6 @@ pub(super) fn backing_of(options: &DriverOptions) -> Option<Option<&BlockdevRefO
     }
 }
 
-/// Whether QEMU counts the driver among the protocols: it opens its children itself.
-///
-/// Source: `protocol_name` of each `BlockDriver`, QEMU 10.0.
-pub(in crate::monitor) fn is_protocol(driver: &str) -> bool {
-    ["blkdebug", "blkverify", "file", "null-aio", "null-co"].contains(&driver)
-}
-
 fn permissions(list: Option<&[BlockPermission]>) -> Permissions {
     let one = |name: &BlockPermission| Permissions::from_qmp_name(name.as_str());
     list.unwrap_or_default().iter().filter_map(one).collect()
@@ -132,8 +125,8 @@ pub(super) fn leftover(options: &BlockdevOptions) -> Option<String> {
         leftovers.push(("unshare-child-perms", is_empty(&blkdebug.unshare_child_perms)));
     }
     let (option, _) = leftovers.into_iter().find(|(_, is_left)| *is_left)?;
-    let driver = options.base.driver.as_str();
-    Some(if is_protocol(driver) {
+    let Driver { name: driver, is_protocol, .. } = driver(&options.options);
+    Some(if *is_protocol {
         format!("Block protocol '{driver}' doesn't support the option '{option}'")
     } else {
         format!("Block format '{driver}' does not support the option '{option}'")

@@ -4,7 +4,7 @@ use blkperm_graph::{Role, Rule};
 use serde_json::json;
 
 use super::Opening;
-use crate::command::blockdev::{BlockdevOptionsQuorum, QuorumReadPattern};
+use crate::command::blockdev::{BlockdevOptionsQuorum, BlockdevRef, QuorumReadPattern};
 use crate::monitor::{Failed, Monitor};
 
 /// Whether the quorum writes anew what is outvoted, which it finds out only where it votes.
@@ -52,12 +52,10 @@ impl<R: Rule> Monitor<R> {
     ) -> Result<u64, Failed> {
         check(options)?;
         self.remember(opening.node, "vote-threshold", json!(options.vote_threshold));
-        let mut lengths = Vec::new();
-        for (number, definition) in options.children.iter().enumerate() {
-            let name = format!("children.{number}");
-            let child = self.open_further(opening, &name, definition, Role::DATA)?;
-            lengths.push(self.layer.graph.length(child));
-        }
+        // QEMU lets go of those that are open already in one change, even where there are none.
+        let lengths = self
+            .open_children(opening, &options.children)
+            .inspect_err(|_| self.layer.drain_all())?;
         let name = self.layer.graph.name(opening.node).to_owned();
         self.nodes.get_mut(&name).next_child = lengths.len();
         if lengths.iter().any(|&length| length != lengths[0]) {
@@ -65,5 +63,19 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic(desc));
         }
         Ok(lengths[0])
+    }
+
+    /// The lengths of the children, once they are open and attached.
+    fn open_children(
+        &mut self,
+        opening: Opening,
+        children: &[BlockdevRef],
+    ) -> Result<Vec<u64>, Failed> {
+        let open = |(number, definition)| {
+            let name = format!("children.{number}");
+            let child = self.open_further(opening, &name, definition, Role::DATA)?;
+            Ok(self.layer.graph.length(child))
+        };
+        children.iter().enumerate().map(open).collect()
     }
 }

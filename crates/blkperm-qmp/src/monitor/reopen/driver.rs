@@ -52,17 +52,6 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("vpc", &[], &[]),
 ];
 
-/// The drivers of formats.
-///
-/// Source: `is_format` of `BlockDriver`, QEMU 10.0.
-const FORMATS: [&str; 10] =
-    ["luks", "parallels", "qcow", "qcow2", "qed", "raw", "vdi", "vhdx", "vmdk", "vpc"];
-
-/// Whether the driver of that name is one of a format.
-pub(super) fn is_format(driver: &str) -> bool {
-    FORMATS.contains(&driver)
-}
-
 impl Reopening {
     /// What the driver of that name can do; none if its nodes cannot be reopened.
     pub(super) fn of(driver: &str) -> Option<Reopening> {

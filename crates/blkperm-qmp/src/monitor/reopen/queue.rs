@@ -3,7 +3,6 @@
 use blkperm_graph::{NodeId, Role, Rule, State};
 use serde_json::Value;
 
-use super::driver::is_format;
 use crate::command::blockdev::BlockdevDetectZeroesOptions;
 use crate::monitor::Monitor;
 use crate::qapi::flat::Options;
@@ -133,7 +132,7 @@ impl<R: Rule> Monitor<R> {
                     (extract(&mut options, name), keep)
                 }
             };
-            let is_format = is_format(graph.driver(node).name);
+            let is_format = graph.driver(node).is_format;
             let role = graph.role(edge);
             let parent = FromParent { options: &options, flags, is_format, role };
             self.queue_node(queue, child, given, Some(&parent), keep);
@@ -181,7 +180,7 @@ impl<R: Rule> Monitor<R> {
             && let Some(edge) =
                 graph.children(parent).filter(|&edge| graph.child_of(edge) == node).last()
         {
-            let is_format = is_format(graph.driver(parent).name);
+            let is_format = graph.driver(parent).is_format;
             inherit(&mut options, &self.options(parent), graph.role(edge), is_format);
         }
         let read_only = graph.state(node).contains(State::READ_ONLY);

@@ -2,7 +2,7 @@
 
 use blkperm_graph::{RootId, Rule};
 use blkperm_jobs::BlockLayer;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Monitor;
 use super::export::{Export, Exports};
@@ -37,6 +37,16 @@ pub struct FoundExport {
     pub backend: RootId,
 }
 
+/// The driver's own options in what QEMU calls a node's content: the members of `json:{...}` that do
+/// not tell of a child.
+fn options_in(filename: &str) -> Map<String, Value> {
+    let Some(object) = filename.strip_prefix("json:") else { return Map::new() };
+    let mut options: Map<String, Value> = serde_json::from_str(object).unwrap_or_default();
+    let is_scalar = |value: &Value| !value.is_object() && !value.is_array();
+    options.retain(|name, value| name != "driver" && is_scalar(value));
+    options
+}
+
 impl<R: Rule> Monitor<R> {
     /// A monitor on a block layer that was made elsewhere, ready for commands; `exports` are listed
     /// oldest first.
@@ -56,7 +66,9 @@ impl<R: Rule> Monitor<R> {
             let detail = details.get_mut(&found.name);
             detail.monitor_owned = found.monitor_owned;
             detail.auto_backing = found.auto_backing.unwrap_or_default();
-            if let Some(filename) = found.filename.filter(|_| is_file) {
+            let Some(filename) = found.filename else { continue };
+            detail.options = options_in(&filename);
+            if is_file {
                 detail.header = images.probe(&filename).ok();
                 detail.options.insert("filename".to_owned(), json!(filename));
                 detail.filename = Some(filename);
@@ -78,6 +90,20 @@ impl<R: Rule> Monitor<R> {
             events: Vec::new(),
             phase: Phase::Commands { oob: false },
             quitting: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_from_a_filename_that_has_them() {
+        let named = r#"json:{"driver": "raw", "size": 512, "file": {"driver": "file"}}"#;
+        assert_eq!(Value::from(options_in(named)), json!({"size": 512}));
+        for bare in ["disk.raw", "json:{", "json:[1]", ""] {
+            assert!(options_in(bare).is_empty(), "{bare}");
         }
     }
 }

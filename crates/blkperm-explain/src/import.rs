@@ -4,10 +4,13 @@ mod build;
 mod edges;
 mod holder;
 mod images;
+mod inactive;
 mod job;
+mod untold;
 mod variant;
 
-pub use build::Built;
+pub use build::{Built, Doubt};
+pub use untold::Untold;
 
 use std::collections::HashMap;
 
@@ -115,6 +118,8 @@ struct Node {
     /// The job whose filter it is.
     job: Option<usize>,
     info: Option<NodeInfo>,
+    /// Whether it may be inactive, though only its edges are known, which do not show it.
+    may_be_inactive: bool,
 }
 
 /// The parent of an edge, by its place among its like.
@@ -329,8 +334,11 @@ fn nodes(dump: &GraphDump, replies: &Replies) -> Result<Vec<Node>, ImportError> 
         state.set(State::INACTIVE, info.as_ref().is_some_and(|info| !info.active));
         let driver = variant::unknown().driver;
         let (options, most_options) = (Demand::NONE, Demand::NONE);
-        let (name, lost, job) = (node.name.clone(), None, None);
-        Node { name, driver, state, options, most_options, lost, job, info }
+        let (name, lost, job, may_be_inactive) = (node.name.clone(), None, None, false);
+        Node { name, driver, state, options, most_options, lost, job, info, may_be_inactive }
     };
     Ok(named.map(node).collect())
 }
+
+#[cfg(test)]
+mod tests;

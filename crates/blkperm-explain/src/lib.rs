@@ -18,7 +18,7 @@ mod trial;
 mod who;
 
 pub use ask::{Address, AskError, ask, gather};
-pub use import::{Built, ImportError, Noted, Survey, Unexplained};
+pub use import::{Built, Doubt, ImportError, Noted, Survey, Unexplained, Untold};
 pub use prose::{deed, derivation, sides};
 pub use release::{Action, Proposal, Proposals, proposals};
 pub use replies::{Replies, ReplyError};

@@ -10,6 +10,7 @@ use blkperm_jobs::{Job, Status};
 use blkperm_qmp::Monitor;
 use serde_json::{Value, json};
 
+use crate::import::{Doubt, Untold};
 use crate::obstacle::obstacles;
 use crate::trial::{Fate, Tried, ask, run_alone};
 
@@ -130,8 +131,9 @@ fn unplug<R: Rule>(monitor: &mut Monitor<R>, device: &str) -> bool {
 pub struct Proposal {
     /// What to do, in this order.
     pub actions: Vec<Action>,
-    /// Whether it works whatever the answers of QEMU do not tell.
-    pub is_sure: bool,
+    /// Of what the answers of QEMU do not tell, that under which it does not work or less does; none
+    /// where it works in any case.
+    pub fails_if: Option<Untold>,
 }
 
 /// What would let something pass.
@@ -150,17 +152,19 @@ pub struct Proposals {
 /// [`Survey::build_doubtful`](crate::Survey::build_doubtful).
 pub fn proposals<R: Rule + Clone>(
     monitor: &Monitor<R>,
-    doubts: &[Monitor<R>],
+    doubts: &[Doubt<R>],
     question: &dyn Fn(&mut Monitor<R>) -> Fate,
 ) -> Proposals {
     let search = Search { monitor, question };
-    let sure = |actions: &Actions| {
-        doubts.iter().all(|monitor| Search { monitor, question }.is_least(actions))
+    let fails_if = |actions: &Actions| {
+        let fails =
+            |doubt: &&Doubt<R>| !Search { monitor: &doubt.monitor, question }.is_least(actions);
+        doubts.iter().find(fails).map(|doubt| doubt.untold)
     };
     let (sets, is_cut_short) = search.sets();
-    let mut found: Vec<Proposal> =
-        sets.into_iter().map(|actions| Proposal { is_sure: sure(&actions), actions }).collect();
-    found.sort_by_key(|proposal| (!proposal.is_sure, proposal.actions.len()));
+    let proposal = |actions: Actions| Proposal { fails_if: fails_if(&actions), actions };
+    let mut found: Vec<Proposal> = sets.into_iter().map(proposal).collect();
+    found.sort_by_key(|proposal| (proposal.fails_if.is_some(), proposal.actions.len()));
     Proposals { found, is_cut_short }
 }
 

@@ -12,6 +12,7 @@ use blkperm_qmp::Monitor;
 use blkperm_qmp::monitor::{FoundExport, FoundNode};
 
 use super::images::KnownImages;
+use super::untold::Untold;
 use super::{Edge, Job, Node, Noted, Parent, Survey};
 
 /// A monitor on the graph that was found.
@@ -26,21 +27,13 @@ pub struct Built<R: Rule> {
 /// The unit of lengths, in bytes.
 const SECTOR: u64 = 512;
 
-/// What the answers do not tell.
-#[derive(Clone, Copy, Default)]
-struct Untold {
-    /// Whether nodes with names were opened with their parents, and go with them, rather than added by
-    /// themselves.
-    opened_with_parents: bool,
-    /// Whether the nodes that jobs write were read-only before, and will be so again.
-    was_read_only: bool,
-    /// Whether mirrors that are to be finalized were cancelled when they were ready, rather than
-    /// completed.
-    were_cancelled: bool,
-    /// Whether the options of nodes demand what their parents demand, too.
-    hidden_options: bool,
-    /// Whether nodes of unknown length are all of different lengths, rather than of none.
-    different_lengths: bool,
+/// The graph as it may be instead.
+#[derive(Clone)]
+pub struct Doubt<R: Rule> {
+    /// What would be so.
+    pub untold: Untold,
+    /// A monitor on that graph.
+    pub monitor: Monitor<R>,
 }
 
 /// The ids in the new graph of what the survey numbers.
@@ -58,36 +51,38 @@ impl Survey {
     /// The refusal where the rule does not allow the graph as it is: then it could not have come
     /// about under that rule.
     pub fn build<R: Rule>(&self, rule: R, completion: Completion) -> Result<Built<R>, Refusal> {
-        self.build_with(rule, completion, Untold::default())
+        self.build_with(rule, completion, Untold::empty())
     }
 
-    /// The graph as it may be instead, in each way that the answers leave open: see the members of
-    /// `Untold`. In [`build`](Self::build) none of them holds. What the rule does not allow cannot be.
+    /// The graph as it may be instead, for each set of what the answers leave open, the smallest first.
+    /// In [`build`](Self::build) none of that holds. What the rule does not allow cannot be.
     pub fn build_doubtful<R: Rule + Clone>(
         &self,
         rule: &R,
         completion: Completion,
-    ) -> Vec<Built<R>> {
-        let mut doubts = vec![Untold::default()];
-        let mut doubt = |is_open: bool, set: fn(&mut Untold)| {
-            for mut untold in doubts.clone().into_iter().filter(|_| is_open) {
-                set(&mut untold);
-                doubts.push(untold);
-            }
-        };
-        doubt(self.added(true) != self.added(false), |untold| untold.opened_with_parents = true);
-        doubt(!self.jobs.is_empty(), |untold| untold.was_read_only = true);
+    ) -> Vec<Doubt<R>> {
+        let built = self.untold().subsets().into_iter().map(|untold| {
+            let built = self.build_with(rule.clone(), completion, untold)?;
+            Ok(Doubt { untold, monitor: built.monitor })
+        });
+        built.filter_map(Result::<_, Refusal>::ok).collect()
+    }
+
+    /// What the answers leave open.
+    fn untold(&self) -> Untold {
         let is_to_be_finalized =
             |job: &Job| matches!(job.status, Status::Waiting | Status::Pending);
-        let is_open = self.jobs.iter().any(is_to_be_finalized);
-        doubt(is_open, |untold| untold.were_cancelled = true);
-        let hidden = |node: &Node| node.options != node.most_options;
-        doubt(self.nodes.iter().any(hidden), |untold| untold.hidden_options = true);
+        let hides_options = |node: &Node| node.options != node.most_options;
         let is_unknown = |node: &Node| node.info.is_none() && node.job.is_none();
-        doubt(self.nodes.iter().any(is_unknown), |untold| untold.different_lengths = true);
-        let doubts = doubts.into_iter().skip(1);
-        let built = doubts.map(|untold| self.build_with(rule.clone(), completion, untold));
-        built.filter_map(Result::ok).collect()
+        let open = [
+            (Untold::OPENED_WITH_PARENTS, self.added(true) != self.added(false)),
+            (Untold::WAS_READ_ONLY, !self.jobs.is_empty()),
+            (Untold::WERE_CANCELLED, self.jobs.iter().any(is_to_be_finalized)),
+            (Untold::HIDDEN_OPTIONS, self.nodes.iter().any(hides_options)),
+            (Untold::DIFFERENT_LENGTHS, self.nodes.iter().any(is_unknown)),
+            (Untold::ARE_INACTIVE, self.nodes.iter().any(|node| node.may_be_inactive)),
+        ];
+        open.into_iter().filter(|&(_, is_open)| is_open).map(|(untold, _)| untold).collect()
     }
 
     /// Of each node: whether the user has added it by itself. Names that QEMU makes up begin with `#`.
@@ -117,7 +112,7 @@ impl Survey {
     ) -> Result<Built<R>, Refusal> {
         let mut layer = BlockLayer::new(rule, completion);
         self.nodes.iter().for_each(|node| layer.names.take_note(&node.name));
-        let added = self.added(untold.opened_with_parents);
+        let added = self.added(untold.contains(Untold::OPENED_WITH_PARENTS));
         let ids = self.add_parents(&mut layer.graph, untold);
         layer
             .graph
@@ -159,10 +154,14 @@ impl Survey {
             .collect();
         let owner = |job: Option<usize>| job.map(|job| jobs[job].1);
         let nodes = self.nodes.iter().enumerate().map(|(place, node)| {
-            let unknown = if untold.different_lengths { (place as u64 + 1) * SECTOR } else { 0 };
+            let may = |what| untold.contains(what);
+            let unknown =
+                if may(Untold::DIFFERENT_LENGTHS) { (place as u64 + 1) * SECTOR } else { 0 };
+            let is_inactive = may(Untold::ARE_INACTIVE) && node.may_be_inactive;
+            let inactive = if is_inactive { State::INACTIVE } else { State::empty() };
             graph.add_node(NewNode {
-                state: node.state,
-                options: if untold.hidden_options { node.most_options } else { node.options },
+                state: node.state | inactive,
+                options: if may(Untold::HIDDEN_OPTIONS) { node.most_options } else { node.options },
                 length: node.info.as_ref().map_or(unknown, |info| info.image.virtual_size),
                 owner: owner(node.job),
                 ..NewNode::new(&node.name, node.driver)
@@ -233,8 +232,8 @@ impl Survey {
                 auto_finalize: job.auto_finalize,
                 auto_dismiss: job.auto_dismiss,
                 speed: job.speed,
-                was_read_only: untold.was_read_only,
-                was_cancelled: untold.were_cancelled,
+                was_read_only: untold.contains(Untold::WAS_READ_ONLY),
+                was_cancelled: untold.contains(Untold::WERE_CANCELLED),
                 owner,
                 root,
                 filter: job.filter.map(|filter| ids.nodes[filter]),

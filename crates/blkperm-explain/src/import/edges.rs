@@ -3,16 +3,16 @@
 use blkperm_graph::{Condition, Demand, Permissions, Role, Row, State};
 
 use super::variant::{self, Variant};
-use super::{Noted, Parent, Survey};
+use super::{Node, Noted, Parent, Survey};
 
 /// What a variant of a driver makes of a node.
-struct Fit {
+pub(super) struct Fit {
     variant: Variant,
-    state: State,
-    options: Demand,
-    most_options: Demand,
+    pub(super) state: State,
+    pub(super) options: Demand,
+    pub(super) most_options: Demand,
     /// For each edge its role, and what the rules make of it.
-    edges: Vec<(Option<Role>, Option<Demand>)>,
+    pub(super) edges: Vec<(Option<Role>, Option<Demand>)>,
     /// How many of the edges hold that.
     explained: usize,
 }
@@ -39,11 +39,12 @@ impl Survey {
             self.find_each_driver();
         }
         self.find_lost_overlays();
+        self.make_ancestors_inactive();
         self.note_unknown_drivers();
     }
 
     fn find_each_driver(&mut self) {
-        for node in 0..self.nodes.len() {
+        for node in self.downwards() {
             self.find_driver(node, self.demand_on(node));
         }
     }
@@ -85,7 +86,10 @@ impl Survey {
             }
         }
         let Some(best) = best else { return };
+        let in_state = |state| self.fit(best.variant, state, &edges, demand);
+        let may_be_inactive = self.may_be_inactive(node, &best, in_state);
         let found = &mut self.nodes[node];
+        found.may_be_inactive = may_be_inactive;
         found.driver = best.variant.driver;
         found.state = best.state;
         found.options = best.options;
@@ -112,13 +116,18 @@ impl Survey {
         variants
     }
 
-    /// The states that the node may be in.
+    /// The states that the node may be in, likelier ones first.
     fn states(&self, node: usize) -> Vec<State> {
-        let Some(_) = &self.nodes[node].info else {
-            let force_share = self.nodes[node].state & State::FORCE_SHARE;
-            return vec![force_share, force_share | State::READ_ONLY];
-        };
-        vec![self.nodes[node].state]
+        let Node { state, info, .. } = &self.nodes[node];
+        if info.is_some() {
+            return vec![*state];
+        }
+        let force_share = *state & State::FORCE_SHARE;
+        let mut states = vec![force_share, force_share | State::READ_ONLY];
+        if self.may_be_below_inactive(node) {
+            states.push(force_share | State::INACTIVE);
+        }
+        states
     }
 
     fn fit(&self, variant: Variant, state: State, edges: &[usize], demand: (Demand, bool)) -> Fit {

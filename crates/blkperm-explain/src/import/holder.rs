@@ -34,12 +34,13 @@ impl Survey {
         }
     }
 
-    /// QEMU's quirk: a stream that is refused late leaves its BlockBackend behind. Nothing else has
-    /// one when all jobs, exports and devices are known.
+    /// QEMU's quirk: a stream that is refused late leaves its BlockBackend behind, which is suspended
+    /// as others are while its node is inactive. Nothing else has one when all jobs, exports and
+    /// devices are known.
     fn name_leftovers(&mut self, free: &HashMap<usize, Vec<usize>>) {
         for &edge in free.values().flatten() {
             if let Parent::Backend(backend) = self.edges[edge].parent
-                && self.edges[edge].demand == READING
+                && (self.edges[edge].demand == READING || self.edges[edge].demand.is_none())
             {
                 let purpose = "the remains of a block-stream that was refused".to_owned();
                 self.backends[backend].holder = Holder::Backend { purpose };

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::io;
 
 use blkperm_baseline::Baseline;
-use blkperm_explain::{AskError, Replies, Survey, gather};
+use blkperm_explain::{AskError, Doubt, Replies, Survey, gather};
 use blkperm_graph::Graph;
 use blkperm_jobs::Completion;
 use blkperm_qemu::Programs;
@@ -42,7 +42,7 @@ fn replies_of(endpoint: &mut dyn Endpoint) -> Replies {
 
 /// What is made of answers, and what it may be instead: every edge is explained, and every holder has
 /// a name.
-fn explained(replies: &Replies, at: &dyn Debug) -> (Monitor<Baseline>, Vec<Monitor<Baseline>>) {
+fn explained(replies: &Replies, at: &dyn Debug) -> (Monitor<Baseline>, Vec<Doubt<Baseline>>) {
     let survey = Survey::of(replies).unwrap_or_else(|error| panic!("{at:?}: {error}"));
     assert!(survey.unexplained().is_empty(), "{at:?}: {:?}", survey.unexplained());
     let built = survey.build(Baseline, Completion::Stepwise);
@@ -54,6 +54,5 @@ fn explained(replies: &Replies, at: &dyn Debug) -> (Monitor<Baseline>, Vec<Monit
         let holder = format!("{:?}", graph.holder(root));
         assert!(!holder.contains("unnamed"), "{at:?}: {holder}");
     }
-    let doubtful = survey.build_doubtful(&Baseline, Completion::Stepwise);
-    (built.monitor, doubtful.into_iter().map(|built| built.monitor).collect())
+    (built.monitor, survey.build_doubtful(&Baseline, Completion::Stepwise))
 }

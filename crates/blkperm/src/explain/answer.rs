@@ -1,6 +1,8 @@
 //! What a rule answers: to the commands that are tried, and to what they lead to.
 
-use blkperm_explain::{Ending, Fate, Proposals, Tried, endings, proposals, run_new_jobs};
+use blkperm_explain::{
+    Doubt, Ending, Fate, Proposals, Tried, Untold, endings, proposals, run_new_jobs,
+};
 use blkperm_graph::{Refusal, Rule};
 use blkperm_qmp::Monitor;
 use serde_json::Value;
@@ -36,7 +38,7 @@ pub(crate) struct Outcome {
     /// What would let it pass, where it does not.
     pub(crate) proposals: Proposals,
     /// What else may become of it, by what the answers of QEMU do not tell.
-    pub(crate) doubt: Option<Fate>,
+    pub(crate) doubt: Option<(Untold, Fate)>,
 }
 
 /// The worst that would happen.
@@ -119,9 +121,9 @@ impl WithRule for Question<'_> {
             let proposals = proposals_for(&fate, &before, &doubts_before, &play);
             let mut doubt = None;
             doubts.retain_mut(|fork| {
-                let other = play(fork);
+                let other = play(&mut fork.monitor);
                 let (differs, goes_on) = (other.is_done() != is_done, other.is_done());
-                doubt = doubt.take().or(differs.then_some(other));
+                doubt = doubt.take().or(differs.then_some((fork.untold, other)));
                 goes_on
             });
             let outcome = Outcome { fate, proposals, doubt };
@@ -134,8 +136,9 @@ impl WithRule for Question<'_> {
             let question = |fork: &mut Monitor<R>| ending.play(fork);
             let fate = question(&mut monitor.clone());
             let proposals = proposals_for(&fate, &monitor, &doubts, &question);
-            let others = doubts.iter().map(|fork| question(&mut fork.clone()));
-            let doubt = others.into_iter().find(|other| other.is_done() != fate.is_done());
+            let mut others =
+                doubts.iter().map(|fork| (fork.untold, question(&mut fork.monitor.clone())));
+            let doubt = others.find(|(_, other)| other.is_done() != fate.is_done());
             Foreseen { outcome: Outcome { fate, proposals, doubt }, what: ending }
         };
         answer.endings = endings(&monitor).into_iter().map(foresee).collect();
@@ -147,7 +150,7 @@ impl WithRule for Question<'_> {
 fn proposals_for<R: Rule + Clone>(
     fate: &Fate,
     monitor: &Monitor<R>,
-    doubts: &[Monitor<R>],
+    doubts: &[Doubt<R>],
     question: &dyn Fn(&mut Monitor<R>) -> Fate,
 ) -> Proposals {
     match fate {

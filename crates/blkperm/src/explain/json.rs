@@ -96,7 +96,11 @@ fn told(mut what: Value, outcome: &Outcome) -> Value {
     what["outcome"] = fate(became);
     what["proposals"] = json!(proposals_in(&proposals.found));
     what["more-proposals"] = json!(proposals.is_cut_short);
-    what["perhaps"] = json!(doubt.as_ref().map(fate));
+    what["perhaps"] = json!(doubt.as_ref().map(|(untold, other)| {
+        let mut other = fate(other);
+        other["if"] = json!(untold.to_string());
+        other
+    }));
     what
 }
 
@@ -144,7 +148,8 @@ fn proposals_in(proposals: &[Proposal]) -> Vec<Value> {
     let action = |action: &Action| json!({"text": action.to_string(), "command": action.command()});
     let proposal = |proposal: &Proposal| {
         let actions: Vec<Value> = proposal.actions.iter().map(action).collect();
-        json!({"actions": actions, "sure": proposal.is_sure})
+        let fails_if = proposal.fails_if.map(|untold| untold.to_string());
+        json!({"actions": actions, "sure": fails_if.is_none(), "fails-if": fails_if})
     };
     proposals.iter().map(proposal).collect()
 }

@@ -1,14 +1,9 @@
 //! What an explanation says, whatever it is written for.
 
-use blkperm_explain::{Fate, Held, Proposals};
+use blkperm_explain::{Fate, Held, Proposal, Proposals};
 
 use super::answer::{Answer, Outcome};
 use super::subject::Subject;
-
-/// What the answers of a QEMU do not tell.
-pub(super) const UNTOLD: &str = "if nodes were opened with their parents and go with them, if what a job \
-                      writes was read-only before, if a job that is to be finalized was cancelled, or \
-                      if a node's options demand what its parents demand, too";
 
 /// What is to be said of the answers that the graph was made from.
 pub(super) fn notes(subject: &Subject) -> Vec<String> {
@@ -55,7 +50,13 @@ pub(super) fn fate<'a>(answer: &'a Answer, question: &str) -> Option<&'a Fate> {
 
 /// What else may become of something, if anything may.
 pub(super) fn doubt(outcome: &Outcome) -> Option<String> {
-    outcome.doubt.as_ref().map(|doubt| format!("perhaps {}, {UNTOLD}", verdict(doubt)))
+    let doubt = outcome.doubt.as_ref();
+    doubt.map(|(untold, fate)| format!("perhaps {}, if {untold}", verdict(fate)))
+}
+
+/// Under what a proposal does not work, if it does not work in any case.
+pub(super) fn reservation(proposal: &Proposal) -> Option<String> {
+    proposal.fails_if.map(|untold| format!("perhaps not, if {untold}"))
 }
 
 /// What introduces proposals, or says that there are none.

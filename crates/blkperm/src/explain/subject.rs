@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use blkperm_baseline::Baseline;
-use blkperm_explain::{Address, Held, Replies, Survey, ask, edge_called, holder, who};
+use blkperm_explain::{Address, Doubt, Held, Replies, Survey, ask, edge_called, holder, who};
 use blkperm_graph::{EdgeId, Refusal, Rule, Step};
 use blkperm_jobs::Completion;
 use blkperm_qmp::play::{Endpoint, Stop};
@@ -139,9 +139,9 @@ impl Subject {
         &self,
         rule: &R,
         completion: Completion,
-    ) -> Vec<Monitor<R>> {
+    ) -> Vec<Doubt<R>> {
         let built = self.survey().map(|survey| survey.build_doubtful(rule, completion));
-        built.into_iter().flatten().map(|built| built.monitor).collect()
+        built.unwrap_or_default()
     }
 
     /// What was made of a QEMU's answers; none for a scenario.

@@ -9,7 +9,7 @@ use comfy_table::{Attribute, Cell, Color};
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::story::{self, UNTOLD, verdict};
+use super::story::{self, verdict};
 use super::subject::{Asked, Subject};
 use crate::output::{Widths, heading, notes, table, width};
 
@@ -191,8 +191,7 @@ fn write_proposals(out: &mut impl Write, proposals: &Proposals) -> io::Result<()
     for proposal in &proposals.found {
         let words: Vec<String> = proposal.actions.iter().map(ToString::to_string).collect();
         writeln!(out, "  - {}", words.join(", then "))?;
-        if !proposal.is_sure {
-            let doubt = format!("perhaps not {UNTOLD}");
+        if let Some(doubt) = story::reservation(proposal) {
             let lines = notes(width().saturating_sub(6), [("?".to_owned(), doubt)]);
             write_indented(out, &lines, "      ")?;
         }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use crate::explain::answer::{Answer, Outcome};
 use crate::explain::pictures::Pictures;
-use crate::explain::story::{self, UNTOLD, verdict};
+use crate::explain::story::{self, verdict};
 
 /// The class in whose colour a fate is shown.
 fn class(fate: &Fate) -> &'static str {
@@ -165,7 +165,7 @@ fn to_do(proposals: &Proposals) -> Markup {
                     proposal.actions.iter().map(ToString::to_string).collect();
                 li {
                     (Text(words.join(", then ")))
-                    @if !proposal.is_sure { " (" (Text(format!("perhaps not {UNTOLD}"))) ")" }
+                    @if let Some(doubt) = story::reservation(proposal) { " (" (Text(doubt)) ")" }
                     @let commands = proposal.actions.iter().filter_map(Action::command);
                     @let commands: Vec<String> = commands.map(|one| one.to_string()).collect();
                     @if !commands.is_empty() { pre { (lines(&commands)) } }

@@ -21,6 +21,7 @@ use crate::command::blockdev::{
 };
 use crate::qapi::flat::flatten;
 
+pub(super) use filter::{check_preallocation, no_throttle_group};
 pub(super) use format::{raw_length, raw_window};
 
 /// What a node that is defined within its parent takes over from it.

@@ -56,7 +56,7 @@ impl<R: Rule> Monitor<R> {
     /// Reopens all nodes of the queue, or none.
     fn reopen(&mut self, queue: &[Entry]) -> Result<(), Failed> {
         let before = self.layer.graph.closings();
-        let old: Vec<Old> = queue.iter().map(|entry| self.old(entry.node)).collect();
+        let old: Vec<Old> = queue.iter().map(|entry| self.old(entry)).collect();
         let mut preparation = Preparation::new(self.layer.heirs.clone());
         let mut change = self.layer.graph.change();
         let mut entries = queue.iter().zip(&old);
@@ -77,10 +77,13 @@ impl<R: Rule> Monitor<R> {
     }
 
     /// What a reopen has to know of the node as it is.
-    fn old(&self, node: NodeId) -> Old {
-        let detail = self.nodes.get(self.layer.graph.name(node));
+    fn old(&self, entry: &Entry) -> Old {
+        let detail = self.nodes.get(self.layer.graph.name(entry.node));
+        let group = entry.options.get("throttle-group").and_then(Value::as_str);
+        let is_missing = |group: &&str| !self.objects.has_throttle_group(group);
         Old {
-            options: self.options(node),
+            options: self.options(entry.node),
+            missing_group: group.filter(is_missing).map(str::to_owned),
             names_backing: detail.is_some_and(|detail| !detail.auto_backing.is_empty()),
         }
     }
@@ -100,13 +103,16 @@ impl<R: Rule> Monitor<R> {
             direct: Some(is_on(option("cache.direct"))),
             no_flush: Some(is_on(option("cache.no-flush"))),
         });
-        for changeable in ["offset", "size"] {
-            if self.layer.graph.driver(node).name == "raw" {
-                match option(changeable) {
-                    Some(value) => detail.options.insert(changeable.to_owned(), value.clone()),
-                    None => detail.options.shift_remove(changeable),
-                };
-            }
+        let changeable: &[&str] = match self.layer.graph.driver(node).name {
+            "raw" => &["offset", "size"],
+            "throttle" => &["throttle-group"],
+            _ => &[],
+        };
+        for &changeable in changeable {
+            match option(changeable) {
+                Some(value) => detail.options.insert(changeable.to_owned(), value.clone()),
+                None => detail.options.shift_remove(changeable),
+            };
         }
         self.keep_own_options(node);
         self.refresh_length(node);

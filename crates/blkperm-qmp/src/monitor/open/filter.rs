@@ -42,6 +42,27 @@ fn check_log(options: &BlockdevOptionsBlklogwrites) -> Result<u64, Failed> {
     Ok(sector)
 }
 
+/// What a `preallocate` node can be told of how it is to allocate.
+///
+/// Source: `preallocate_absorb_opts` in `block/preallocate.c`, QEMU 10.0.
+pub(in crate::monitor) fn check_preallocation(
+    align: Option<i64>,
+    size: Option<i64>,
+) -> Result<(), Failed> {
+    let align = size_option("prealloc-align", align)?;
+    size_option("prealloc-size", size)?;
+    if align.is_some_and(|align| !align.is_multiple_of(SECTOR)) {
+        let desc = "prealloc-align parameter of preallocate filter is not aligned to 512";
+        return Err(Failed::generic(desc));
+    }
+    Ok(())
+}
+
+/// The complaint about a throttle group that is not there.
+pub(in crate::monitor) fn no_throttle_group(group: &str) -> Failed {
+    Failed::generic(format!("Throttle group '{group}' does not exist"))
+}
+
 impl<R: Rule> Monitor<R> {
     fn length(&self, node: NodeId) -> u64 {
         self.layer.graph.length(node)
@@ -156,12 +177,7 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptionsPreallocate,
     ) -> Result<u64, Failed> {
         let file = self.attach_file(opening, FILTERED)?;
-        let align = size_option("prealloc-align", options.prealloc_align)?;
-        size_option("prealloc-size", options.prealloc_size)?;
-        if align.is_some_and(|align| !align.is_multiple_of(SECTOR)) {
-            let desc = "prealloc-align parameter of preallocate filter is not aligned to 512";
-            return Err(Failed::generic(desc));
-        }
+        check_preallocation(options.prealloc_align, options.prealloc_size)?;
         Ok(self.length(file))
     }
 
@@ -201,7 +217,7 @@ impl<R: Rule> Monitor<R> {
         let file = self.attach_file(opening, FILTERED)?;
         let group = &options.throttle_group;
         if !self.objects.has_throttle_group(group) {
-            return Err(Failed::generic(format!("Throttle group '{group}' does not exist")));
+            return Err(no_throttle_group(group));
         }
         self.remember(opening.node, "throttle-group", json!(group));
         Ok(self.length(file))

@@ -36,11 +36,10 @@ const FILE_CHANGEABLE: &[&str] = &["x-check-cache-dropped", "drop-cache"];
 const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("blkdebug", &[], &[]),
     ("file", FILE, FILE_CHANGEABLE),
-    ("host_device", FILE, FILE_CHANGEABLE),
     ("luks", &[], &[]),
     ("null-aio", &[], &[]),
     ("null-co", &[], &[]),
-    ("preallocate", PREALLOCATE, PREALLOCATE),
+    ("preallocate", &[], PREALLOCATE),
     ("qcow", &[], &[]),
     ("qcow2", QCOW2, QCOW2),
     ("qed", &[], &[]),

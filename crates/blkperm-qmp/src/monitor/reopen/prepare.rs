@@ -9,7 +9,7 @@ use super::driver::{Reopening, lists};
 use super::queue::Entry;
 use crate::command::blockdev::BlockdevDetectZeroesOptions;
 use crate::monitor::Failed;
-use crate::monitor::open::{raw_length, raw_window};
+use crate::monitor::open::{check_preallocation, no_throttle_group, raw_length, raw_window};
 use crate::qapi::flat::Options;
 use crate::qapi::qdict_order;
 
@@ -31,6 +31,8 @@ pub(super) struct Old {
     pub(super) options: Options,
     /// Whether its image names a backing file.
     pub(super) names_backing: bool,
+    /// The throttle group that it is to have from now on and that is not there.
+    pub(super) missing_group: Option<String>,
 }
 
 /// What becomes of the graph while a reopen is prepared.
@@ -200,23 +202,39 @@ fn check_options<R: Rule>(
         let desc = format!("Option '{name}' cannot be reset to its default value");
         return Err(Failed::generic(desc));
     }
-    match driver {
-        "raw" => {
-            let file = child_edge(graph, entry.node, "file").map(|edge| graph.child_of(edge));
-            let whole = file.map_or(0, |file| graph.length(file));
-            let option = |name: &str| left.get(name).and_then(Value::as_i64);
-            raw_length(whole, raw_window(option("offset"), option("size"))?)?;
-        }
-        "qcow2" => {
-            if let Some(format) = left.get("encrypt.format").and_then(Value::as_str) {
-                return Err(Failed::generic(format!(
-                    "No encryption in image header, but options specified format '{format}'"
-                )));
-            }
-        }
-        _ => {}
-    }
+    check_values(graph, entry.node, left, old)?;
     Ok(reopening)
+}
+
+/// The checks of the driver itself.
+///
+/// Source: `bdrv_reopen_prepare` of each `BlockDriver`, QEMU 10.0.
+fn check_values<R: Rule>(
+    graph: &Graph<R>,
+    node: NodeId,
+    left: &Options,
+    old: &Old,
+) -> Result<(), Failed> {
+    let option = |name: &str| left.get(name).and_then(Value::as_i64);
+    match graph.driver(node).name {
+        "raw" => {
+            let file = child_edge(graph, node, "file").map(|edge| graph.child_of(edge));
+            let whole = file.map_or(0, |file| graph.length(file));
+            raw_length(whole, raw_window(option("offset"), option("size"))?).map(drop)
+        }
+        "qcow2" => match left.get("encrypt.format").and_then(Value::as_str) {
+            Some(format) => Err(Failed::generic(format!(
+                "No encryption in image header, but options specified format '{format}'"
+            ))),
+            None => Ok(()),
+        },
+        "preallocate" => check_preallocation(option("prealloc-align"), option("prealloc-size")),
+        "throttle" => match &old.missing_group {
+            Some(group) => Err(no_throttle_group(group)),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// Requires that the options of which nobody has taken note are as they were.

@@ -60,7 +60,8 @@ impl<R: Rule> BlockLayer<R> {
         edge.map_or(Ok(()), |edge| self.set_demand(edge, demand))
     }
 
-    /// Makes a node active, after those below it, and gives its BlockBackends what they demand.
+    /// Makes a node active, after those below it, and gives its BlockBackends what they demand. Those
+    /// that were not active before are added to `activated`, children first, also in an error.
     ///
     /// Source: `bdrv_activate` in `block.c`, `blk_root_activate` in `block/block-backend.c`,
     /// QEMU 10.0.
@@ -68,12 +69,13 @@ impl<R: Rule> BlockLayer<R> {
     /// # Errors
     ///
     /// The refusal; what was made active before it stays so.
-    pub fn activate(&mut self, node: NodeId) -> Result<(), Refusal> {
+    pub fn activate(&mut self, node: NodeId, activated: &mut Vec<NodeId>) -> Result<(), Refusal> {
         for child in self.children_of(node) {
-            self.activate(child)?;
+            self.activate(child, activated)?;
         }
         if self.is_inactive(node) {
             self.set_inactive(node, false)?;
+            activated.push(node);
         }
         for (backend, edge) in self.backends_of(node) {
             if let Some(&demand) = self.suspensions.demands.get(&backend) {
@@ -87,15 +89,20 @@ impl<R: Rule> BlockLayer<R> {
         Ok(())
     }
 
-    /// Makes every node active that has a BlockBackend, and every one of `owned`.
+    /// Makes every node active that has a BlockBackend, and every one of `owned`, as
+    /// [`activate`](Self::activate) does.
     ///
     /// Source: `bdrv_activate_all` in `block.c`, QEMU 10.0.
     ///
     /// # Errors
     ///
     /// Those of [`activate`](Self::activate).
-    pub fn activate_all(&mut self, owned: &[NodeId]) -> Result<(), Refusal> {
-        self.all_nodes(owned).into_iter().try_for_each(|node| self.activate(node))
+    pub fn activate_all(
+        &mut self,
+        owned: &[NodeId],
+        activated: &mut Vec<NodeId>,
+    ) -> Result<(), Refusal> {
+        self.all_nodes(owned).into_iter().try_for_each(|node| self.activate(node, activated))
     }
 
     /// Makes a node inactive, and then those below it that no active node is above.

@@ -1,7 +1,7 @@
 //! `blockdev-set-active`: gives images away to another process, and takes them back.
 
-use blkperm_graph::{NodeId, Rule};
-use blkperm_jobs::Denied;
+use blkperm_graph::{NodeId, Refusal, Rule};
+use blkperm_jobs::{BlockLayer, Denied};
 use serde_json::Value;
 
 use super::{Failed, Monitor, done};
@@ -19,7 +19,7 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic(desc));
         };
         if arguments.active {
-            self.layer.activate(node)?;
+            self.activate(|layer, activated| layer.activate(node, activated))?;
         } else {
             self.layer.inactivate(node)?;
         }
@@ -31,7 +31,7 @@ impl<R: Rule> Monitor<R> {
         let mut owned: Vec<NodeId> = graph.nodes();
         owned.retain(|&node| self.is_deletable(graph.name(node)));
         if active {
-            self.layer.activate_all(&owned)?;
+            self.activate(|layer, activated| layer.activate_all(&owned, activated))?;
             return done();
         }
         match self.layer.inactivate_all(&owned) {
@@ -41,5 +41,18 @@ impl<R: Rule> Monitor<R> {
             }
             Err(denied) => Err(denied.into()),
         }
+    }
+
+    /// Makes nodes active, and looks anew at how long those are that became so.
+    ///
+    /// Source: `bdrv_activate` in `block.c`, QEMU 10.0.
+    pub(super) fn activate(
+        &mut self,
+        activate: impl FnOnce(&mut BlockLayer<R>, &mut Vec<NodeId>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut activated = Vec::new();
+        let result = activate(&mut self.layer, &mut activated);
+        activated.into_iter().for_each(|node| self.refresh_length(node));
+        result
     }
 }

@@ -134,7 +134,7 @@ impl<R: Rule> Monitor<R> {
     /// Looks anew at how long a node is that follows its child.
     ///
     /// Source: `bdrv_refresh_total_sectors` in `block.c`, QEMU 10.0.
-    fn refresh_length(&mut self, node: NodeId) {
+    pub(super) fn refresh_length(&mut self, node: NodeId) {
         let graph = &self.layer.graph;
         let driver = graph.driver(node);
         let Some(edge) = graph.child_by_role(node, Role::PRIMARY) else { return };
@@ -151,6 +151,7 @@ impl<R: Rule> Monitor<R> {
             _ => return,
         };
         self.layer.graph.set_length(node, length);
+        self.realign(node);
     }
 }
 

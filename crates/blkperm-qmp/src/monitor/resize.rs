@@ -115,7 +115,7 @@ impl<R: Rule> Monitor<R> {
     }
 
     /// Looks anew at whether all of a node can be written by requests of the size that it wants.
-    fn realign(&mut self, node: NodeId) {
+    pub(super) fn realign(&mut self, node: NodeId) {
         let detail = self.nodes.get(self.layer.graph.name(node));
         let option = |name: &str| detail?.explicit.get(name)?.as_u64();
         let align = option("align").or_else(|| option("log-sector-size"));

@@ -38,6 +38,21 @@ pub struct Condition {
     pub options: Demand,
 }
 
+/// Where the length of a driver's nodes comes from, and so whether they can become longer.
+///
+/// Source: `bdrv_co_truncate` in `block/io.c`, and the drivers' functions of that name, QEMU 10.0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Length {
+    /// The driver says it, and can say another.
+    Own,
+    /// It is what the options or an image's header say; the driver cannot change it.
+    Fixed,
+    /// It is that of the main child.
+    Child,
+    /// It is what the main child has behind an offset or a header.
+    Rest,
+}
+
 /// A block driver, as far as permissions are concerned.
 #[derive(Debug)]
 pub struct Driver {
@@ -56,12 +71,15 @@ pub struct Driver {
     ///
     /// Source: `bdrv_close` of each `BlockDriver`, QEMU 10.0, found with the daemon.
     pub drops: Option<&'static str>,
+    /// Where the length of its nodes comes from.
+    pub length: Length,
     /// The row for a child of the given role.
     pub row: fn(Role, Condition) -> Row,
 }
 
 impl Driver {
-    /// A driver that is nothing in particular: its nodes are no filters, and have no backing file.
+    /// A driver that is nothing in particular: its nodes are no filters, have no backing file, and
+    /// cannot become longer.
     pub const fn new(name: &'static str, row: fn(Role, Condition) -> Row) -> Driver {
         Driver {
             name,
@@ -70,6 +88,7 @@ impl Driver {
             is_format: false,
             is_protocol: false,
             drops: None,
+            length: Length::Fixed,
             row,
         }
     }
@@ -145,10 +164,14 @@ fn filtered_with_options(_: Role, condition: Condition) -> Row {
     Row::IDENTITY.adding(condition.options)
 }
 
-/// Part of an image file: not resized by others, and written only where the node is written.
+/// A whole child, or part of an image file: that is not resized by others, and written only where
+/// the node is written. Which of both is said by the role, which a reopen leaves as it is.
 ///
 /// Source: `raw_child_perm` in `block/raw-format.c`, QEMU 10.0.
-fn raw_window_row(_: Role, condition: Condition) -> Row {
+fn raw_row(role: Role, condition: Condition) -> Row {
+    if role.contains(Role::FILTERED) {
+        return default_row(role, condition);
+    }
     let row = Row::IDENTITY.adding(Demand::unsharing(Permissions::RESIZE));
     unless_inactive(row, condition.state)
 }
@@ -235,7 +258,7 @@ const fn format_with_backing(name: &'static str) -> Driver {
 }
 
 const fn filter(name: &'static str, row: fn(Role, Condition) -> Row) -> Driver {
-    Driver { is_filter: true, ..Driver::new(name, row) }
+    Driver { is_filter: true, length: Length::Child, ..Driver::new(name, row) }
 }
 
 /// `null-co`: reads as zeroes, forgets what is written.
@@ -243,17 +266,20 @@ pub static NULL_CO: Driver = protocol("null-co");
 /// `null-aio`: likewise.
 pub static NULL_AIO: Driver = protocol("null-aio");
 /// `file`: a file of the host.
-pub static FILE: Driver = protocol("file");
+pub static FILE: Driver = Driver { length: Length::Own, ..protocol("file") };
 /// `raw` over a whole child. Not a filter to those who walk chains, though its edge is filtered.
-pub static RAW: Driver = format("raw");
-/// `raw` with an offset or a size.
-pub static RAW_WINDOW: Driver = Driver { row: raw_window_row, ..format("raw") };
+pub static RAW: Driver = Driver { length: Length::Child, row: raw_row, ..format("raw") };
+/// `raw` from an offset on.
+pub static RAW_OFFSET: Driver = Driver { length: Length::Rest, row: raw_row, ..format("raw") };
+/// `raw` with a size, from an offset on or not.
+pub static RAW_SIZED: Driver = Driver { row: raw_row, ..format("raw") };
 /// `qcow2`: QEMU's own format.
-pub static QCOW2: Driver = Driver { drops: Some("data-file"), ..format_with_backing("qcow2") };
+pub static QCOW2: Driver =
+    Driver { drops: Some("data-file"), length: Length::Own, ..format_with_backing("qcow2") };
 /// `qcow`, the first of its kind.
 pub static QCOW: Driver = format_with_backing("qcow");
 /// `qed`: QEMU's enhanced disk.
-pub static QED: Driver = format_with_backing("qed");
+pub static QED: Driver = Driver { length: Length::Own, ..format_with_backing("qed") };
 /// `vdi`: VirtualBox's format.
 pub static VDI: Driver = format("vdi");
 /// `vhdx`: Hyper-V's format.
@@ -266,7 +292,7 @@ pub static PARALLELS: Driver = format_with_backing("parallels");
 /// `file` is all that it has.
 pub static VMDK: Driver = Driver { drops: Some("file"), ..format_with_backing("vmdk") };
 /// `luks`: encrypted.
-pub static LUKS: Driver = Driver { row: luks_row, ..format("luks") };
+pub static LUKS: Driver = Driver { length: Length::Rest, row: luks_row, ..format("luks") };
 /// `throttle`: a filter that limits the rate.
 pub static THROTTLE: Driver = filter("throttle", default_row);
 /// `compress`: a filter that compresses what is written.

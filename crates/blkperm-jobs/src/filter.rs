@@ -1,6 +1,6 @@
 //! The drivers of the filters that jobs put into the graph.
 
-use blkperm_graph::driver::default_row;
+use blkperm_graph::driver::{Length, default_row};
 use blkperm_graph::{Condition, Demand, Driver, Permissions, Role, Row};
 
 /// `mirror_top` of a mirror: passes everything.
@@ -33,7 +33,7 @@ pub(crate) fn is_never_frozen(driver: &Driver) -> bool {
 pub const FILTERED: Role = Role::FILTERED.union(Role::PRIMARY);
 
 const fn filter(name: &'static str, row: fn(Role, Condition) -> Row) -> Driver {
-    Driver { is_filter: true, ..Driver::new(name, row) }
+    Driver { is_filter: true, length: Length::Child, ..Driver::new(name, row) }
 }
 
 fn hiding_row(_: Role, _: Condition) -> Row {

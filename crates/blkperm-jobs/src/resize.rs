@@ -1,6 +1,6 @@
 //! Nodes that become longer or shorter.
 
-use blkperm_graph::driver::{NULL_AIO, NULL_CO, RAW_WINDOW};
+use blkperm_graph::driver::Length;
 use blkperm_graph::{NodeId, Role, Rule};
 
 use crate::content::Extents;
@@ -22,16 +22,22 @@ impl<R: Rule> BlockLayer<R> {
         if self.graph.length(node) >= length {
             return Ok(());
         }
-        let storage = |&node: &NodeId| {
-            let edge = self.graph.child_by_role(node, Role::FILTERED)?;
-            Some(self.graph.child_of(edge))
+        let storage = |&(node, length): &(NodeId, u64)| {
+            let child = || self.graph.child_by_role(node, Role::PRIMARY);
+            let child = || child().map(|edge| self.graph.child_of(edge));
+            let before = |child| self.graph.length(child).saturating_sub(self.graph.length(node));
+            match self.graph.driver(node).length {
+                Length::Own | Length::Fixed => None,
+                Length::Child => child().map(|child| (child, length)),
+                Length::Rest => child().map(|child| (child, length + before(child))),
+            }
         };
-        let nodes: Vec<NodeId> = std::iter::successors(Some(node), storage).collect();
-        let last = self.graph.driver(*nodes.last().expect("the node itself"));
-        if [&NULL_CO, &NULL_AIO, &RAW_WINDOW].contains(&last) {
+        let nodes: Vec<_> = std::iter::successors(Some((node, length)), storage).collect();
+        let &(last, _) = nodes.last().expect("the node itself");
+        if self.graph.driver(last).length != Length::Own {
             return Err(JobError::NotSupported);
         }
-        nodes.into_iter().for_each(|node| self.resize(node, length));
+        nodes.into_iter().for_each(|(node, length)| self.resize(node, length));
         Ok(())
     }
 

@@ -77,7 +77,7 @@ const VARIANTS: &[(&str, &[Variant])] = &[
     ("file", &[variant(&FILE, &[])]),
     ("null-co", &[variant(&NULL_CO, &[])]),
     ("null-aio", &[variant(&NULL_AIO, &[])]),
-    ("raw", &[variant(&RAW, &[("file", WHOLE)]), variant(&RAW_WINDOW, &[("file", PART)])]),
+    ("raw", &[variant(&RAW, &[("file", WHOLE)]), variant(&RAW_OFFSET, &[("file", PART)])]),
     (
         "qcow2",
         &[

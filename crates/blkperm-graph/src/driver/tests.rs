@@ -84,7 +84,7 @@ const SPECIFICATIONS: [Specification; 10] = {
     [
         (&THROTTLE, Role::FILTERED, Demand::NONE, |_, p, s| (p, s)),
         (&BLKDEBUG, Role::FILTERED, OPTIONS, |_, p, s| (p | C | U, s & !W)),
-        (&RAW_WINDOW, Role::DATA, Demand::NONE, |state, p, s| {
+        (&RAW_OFFSET, Role::DATA, Demand::NONE, |state, p, s| {
             (p, (s & !R) | if is_inactive(state) { W | R } else { NONE })
         }),
         (&LUKS, Role::IMAGE, Demand::NONE, |state, p, s| {

@@ -22,7 +22,7 @@ use crate::command::blockdev::{
 use crate::qapi::flat::flatten;
 
 pub(super) use filter::{check_preallocation, no_throttle_group};
-pub(super) use format::{raw_length, raw_window};
+pub(super) use format::{raw_driver, raw_length, raw_window};
 
 /// What a node that is defined within its parent takes over from it.
 #[derive(Clone, Copy, Debug, Default)]

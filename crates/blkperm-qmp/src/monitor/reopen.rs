@@ -7,10 +7,12 @@ mod driver;
 mod prepare;
 mod queue;
 
+use blkperm_graph::driver::Length;
 use blkperm_graph::{Change, NodeId, Role, Rule, State};
 use blkperm_jobs::Drained;
 use serde_json::Value;
 
+use super::open::raw_driver;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::{BlockdevCacheOptions, BlockdevOptions, BlockdevReopen};
 use crate::qapi::flat::flatten;
@@ -114,6 +116,15 @@ impl<R: Rule> Monitor<R> {
                 None => detail.options.shift_remove(changeable),
             };
         }
+        if self.layer.graph.driver(node).name == "raw" {
+            let number = |name| option(name).and_then(Value::as_i64);
+            let driver = raw_driver(number("offset"), number("size"));
+            // Its rows are those of the one before, so that this is never refused.
+            let _ = self.layer.graph.transact(|change| {
+                change.set_driver(node, driver);
+                Ok(())
+            });
+        }
         self.keep_own_options(node);
         self.refresh_length(node);
     }
@@ -147,8 +158,11 @@ impl<R: Rule> Monitor<R> {
                 let rest = whole.saturating_sub(option("offset").unwrap_or(0));
                 option("size").map_or(rest, |size| size.min(rest))
             }
-            _ if driver.is_filter => whole,
-            _ => return,
+            _ => match driver.length {
+                Length::Child => whole,
+                // What comes before the rest has not changed.
+                Length::Own | Length::Fixed | Length::Rest => return,
+            },
         };
         self.layer.graph.set_length(node, length);
         self.realign(node);

@@ -1,5 +1,6 @@
 //! `block_resize`: makes a node longer or shorter, with what stores its data.
 
+use blkperm_graph::driver::Length;
 use blkperm_graph::{Demand, Holder, NodeId, Permissions, Role, Rule, State};
 use blkperm_jobs::Operation;
 use serde_json::Value;
@@ -68,35 +69,33 @@ impl<R: Rule> Monitor<R> {
             "qcow2" if length > MAX_QCOW2 => Some("Failed to grow the L1 table: File too large"),
             "qed" if !is_whole => Some("Invalid image size specified"),
             "qed" if length < old => Some("Shrinking images is currently not supported"),
-            "raw" if self.raw_option(node, "size").is_some() => {
-                Some("Cannot resize fixed-size raw disks")
+            "raw" if driver.length == Length::Fixed => Some("Cannot resize fixed-size raw disks"),
+            _ if driver.length == Length::Fixed => {
+                Some("Image format driver does not support resize")
             }
-            "file" | "qcow2" | "qed" => None,
-            "raw" => return self.truncate_child(node, length, self.raw_option(node, "offset")),
-            // The header of the image comes before the data.
-            "luks" => {
-                let edge = graph.child_edge(node, "file");
-                let whole = edge.map_or(old, |edge| graph.length(graph.child_of(edge)));
-                return self.truncate_child(node, length, Some(whole.saturating_sub(old)));
-            }
-            _ if driver.is_filter => return self.truncate_child(node, length, None),
-            _ => Some("Image format driver does not support resize"),
+            _ => None,
         };
         if let Some(desc) = refused {
             return Err(Failed::generic(desc));
         }
-        self.layer.resize(node, length.next_multiple_of(SECTOR));
-        Ok(())
+        match driver.length {
+            Length::Child => self.truncate_child(node, length, 0),
+            Length::Rest => {
+                let edge = graph.child_by_role(node, Role::PRIMARY);
+                let whole = edge.map_or(old, |edge| graph.length(graph.child_of(edge)));
+                let header = whole.saturating_sub(old);
+                let offset = self.raw_option(node, "offset").unwrap_or(header);
+                self.truncate_child(node, length, offset)
+            }
+            Length::Own | Length::Fixed => {
+                self.layer.resize(node, length.next_multiple_of(SECTOR));
+                Ok(())
+            }
+        }
     }
 
     /// Makes a node so long by the child that stores its data from `offset` on.
-    fn truncate_child(
-        &mut self,
-        node: NodeId,
-        length: u64,
-        offset: Option<u64>,
-    ) -> Result<(), Failed> {
-        let offset = offset.unwrap_or(0);
+    fn truncate_child(&mut self, node: NodeId, length: u64, offset: u64) -> Result<(), Failed> {
         let Some(edge) = self.layer.graph.child_by_role(node, Role::PRIMARY) else {
             return Err(Failed::generic("Image format driver does not support resize"));
         };

@@ -2,13 +2,13 @@
 
 use blkperm_graph::driver::{
     BLKDEBUG, BLKLOGWRITES, BLKVERIFY, COMPRESS, COPY_BEFORE_WRITE, COPY_ON_READ, FILE, LUKS,
-    NULL_AIO, NULL_CO, PARALLELS, PREALLOCATE, QCOW, QCOW2, QED, QUORUM, RAW, RAW_WINDOW,
-    REPLICATION, SNAPSHOT_ACCESS, THROTTLE, VDI, VHDX, VMDK, VPC,
+    NULL_AIO, NULL_CO, PARALLELS, PREALLOCATE, QCOW, QCOW2, QED, QUORUM, REPLICATION,
+    SNAPSHOT_ACCESS, THROTTLE, VDI, VHDX, VMDK, VPC,
 };
 use blkperm_graph::{Demand, Driver, NodeId, Permissions, Rule};
 use serde_json::Value;
 
-use super::{Opening, format, quorum};
+use super::{Opening, quorum, raw_driver};
 use crate::command::blockdev::{
     BlockPermission, BlockdevOptions, BlockdevRef, BlockdevRefOrNull, DriverOptions,
 };
@@ -55,8 +55,7 @@ fn driver(options: &DriverOptions) -> &'static Driver {
         DriverOptions::Qcow2(_) => &QCOW2,
         DriverOptions::Qed(_) => &QED,
         DriverOptions::Quorum(_) => &QUORUM,
-        DriverOptions::Raw(raw) if format::is_window(raw) => &RAW_WINDOW,
-        DriverOptions::Raw(_) => &RAW,
+        DriverOptions::Raw(raw) => raw_driver(raw.offset, raw.size),
         DriverOptions::Replication(_) => &REPLICATION,
         DriverOptions::SnapshotAccess(_) => &SNAPSHOT_ACCESS,
         DriverOptions::Throttle(_) => &THROTTLE,

@@ -1,7 +1,7 @@
 //! How images are opened.
 
-use blkperm_graph::driver::QUORUM;
-use blkperm_graph::{NodeId, Role, Rule};
+use blkperm_graph::driver::{QUORUM, RAW, RAW_OFFSET, RAW_SIZED};
+use blkperm_graph::{Driver, NodeId, Role, Rule};
 use serde_json::json;
 
 use super::driver::size_option;
@@ -18,9 +18,13 @@ const SECTOR: u64 = 512;
 /// The file with an image's metadata, where the data are elsewhere.
 const METADATA: Role = Role::METADATA.union(Role::PRIMARY);
 
-/// Whether a raw node shows but a part of its child.
-pub(super) fn is_window(raw: &BlockdevOptionsRaw) -> bool {
-    raw.size.is_some() || raw.offset.is_some_and(|offset| offset != 0)
+/// The driver of a raw node with these options: it may show but a part of its child.
+pub(in crate::monitor) fn raw_driver(offset: Option<i64>, size: Option<i64>) -> &'static Driver {
+    match (offset, size) {
+        (_, Some(_)) => &RAW_SIZED,
+        (None | Some(0), None) => &RAW,
+        (Some(_), None) => &RAW_OFFSET,
+    }
 }
 
 /// Where a raw node begins in its child, and its size if that was given.
@@ -73,7 +77,8 @@ impl<R: Rule> Monitor<R> {
         raw: &BlockdevOptionsRaw,
     ) -> Result<u64, Failed> {
         let window = raw_window(raw.offset, raw.size)?;
-        let role = if is_window(raw) { Role::DATA } else { Role::FILTERED };
+        let is_whole = raw_driver(raw.offset, raw.size) == &RAW;
+        let role = if is_whole { Role::FILTERED } else { Role::DATA };
         let file = self.attach_file(opening, role | Role::PRIMARY)?;
         let length = raw_length(self.layer.graph.length(file), window)?;
         for (option, value) in [("offset", raw.offset), ("size", raw.size)] {

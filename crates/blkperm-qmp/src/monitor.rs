@@ -7,6 +7,7 @@ mod child;
 mod endpoint;
 mod event;
 mod export;
+mod filename;
 mod graph_query;
 mod job;
 mod node;

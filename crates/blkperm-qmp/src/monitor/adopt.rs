@@ -67,10 +67,10 @@ impl<R: Rule> Monitor<R> {
             detail.monitor_owned = found.monitor_owned;
             detail.auto_backing = found.auto_backing.unwrap_or_default();
             let Some(filename) = found.filename else { continue };
-            detail.options = options_in(&filename);
+            detail.explicit = options_in(&filename);
             if is_file {
                 detail.header = images.probe(&filename).ok();
-                detail.options.insert("filename".to_owned(), json!(filename));
+                detail.explicit.insert("filename".to_owned(), json!(filename));
                 detail.filename = Some(filename);
             }
         }

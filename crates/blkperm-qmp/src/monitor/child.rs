@@ -75,7 +75,7 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic(desc));
         }
         let detail = self.nodes.get_mut(&name);
-        let threshold = detail.options.get("vote-threshold").and_then(Value::as_u64).unwrap_or(0);
+        let threshold = detail.explicit.get("vote-threshold").and_then(Value::as_u64).unwrap_or(0);
         if graph.children(parent).count() as u64 <= threshold {
             return Err(Failed::generic(format!(
                 "The number of children cannot be lower than the vote threshold {threshold}"

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use blkperm_graph::{EdgeId, Graph, NodeId, Parent, Rule};
 use blkperm_jobs::{Denied, Operation};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::{BlockdevCacheOptions, BlockdevDetectZeroesOptions};
@@ -24,8 +24,6 @@ pub(super) struct NodeDetail {
     ///
     /// Source: `explicit_options` of `BlockDriverState`, QEMU 10.0.
     pub(super) explicit: Options,
-    /// The driver's own options that say what the node's content is.
-    pub(super) options: Map<String, Value>,
     /// What the backing file is called that is opened with the node's image unless told otherwise;
     /// empty for none.
     ///
@@ -61,7 +59,7 @@ impl NodeDetails {
 
     /// Whether any node was opened with that option.
     pub(super) fn any_has_option(&self, option: &str, value: &Value) -> bool {
-        self.0.values().any(|detail| detail.options.get(option) == Some(value))
+        self.0.values().any(|detail| detail.explicit.get(option) == Some(value))
     }
 
     /// Takes out the details of nodes that are gone.

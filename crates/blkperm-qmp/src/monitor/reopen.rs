@@ -105,17 +105,6 @@ impl<R: Rule> Monitor<R> {
             direct: Some(is_on(option("cache.direct"))),
             no_flush: Some(is_on(option("cache.no-flush"))),
         });
-        let changeable: &[&str] = match self.layer.graph.driver(node).name {
-            "raw" => &["offset", "size"],
-            "throttle" => &["throttle-group"],
-            _ => &[],
-        };
-        for &changeable in changeable {
-            match option(changeable) {
-                Some(value) => detail.options.insert(changeable.to_owned(), value.clone()),
-                None => detail.options.shift_remove(changeable),
-            };
-        }
         if self.layer.graph.driver(node).name == "raw" {
             let number = |name| option(name).and_then(Value::as_i64);
             let driver = raw_driver(number("offset"), number("size"));
@@ -154,7 +143,7 @@ impl<R: Rule> Monitor<R> {
             "raw" => {
                 let detail = self.nodes.get(graph.name(node));
                 let option =
-                    |name: &str| detail.and_then(|detail| detail.options.get(name)?.as_u64());
+                    |name: &str| detail.and_then(|detail| detail.explicit.get(name)?.as_u64());
                 let rest = whole.saturating_sub(option("offset").unwrap_or(0));
                 option("size").map_or(rest, |size| size.min(rest))
             }

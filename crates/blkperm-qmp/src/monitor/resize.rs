@@ -110,7 +110,7 @@ impl<R: Rule> Monitor<R> {
     /// An option of a raw node that is a number.
     fn raw_option(&self, node: NodeId, name: &str) -> Option<u64> {
         let detail = self.nodes.get(self.layer.graph.name(node))?;
-        detail.options.get(name)?.as_u64()
+        detail.explicit.get(name)?.as_u64()
     }
 
     /// Looks anew at whether all of a node can be written by requests of the size that it wants.

@@ -5,8 +5,8 @@ use blkperm_graph::driver::{
     NULL_AIO, NULL_CO, PARALLELS, PREALLOCATE, QCOW, QCOW2, QED, QUORUM, REPLICATION,
     SNAPSHOT_ACCESS, THROTTLE, VDI, VHDX, VMDK, VPC,
 };
-use blkperm_graph::{Demand, Driver, NodeId, Permissions, Rule};
-use serde_json::Value;
+use blkperm_graph::{Demand, Driver, Permissions, Rule};
+use serde_json::{Value, json};
 
 use super::{Opening, quorum, raw_driver};
 use crate::command::blockdev::{
@@ -14,6 +14,8 @@ use crate::command::blockdev::{
 };
 use crate::image::ImageFormat;
 use crate::monitor::{Failed, Monitor};
+use crate::qapi::flat::flatten;
+use crate::qapi::qdict_order;
 
 const SECTOR: u64 = 512;
 
@@ -113,17 +115,12 @@ fn permissions(list: Option<&[BlockPermission]>) -> Permissions {
     list.unwrap_or_default().iter().filter_map(one).collect()
 }
 
-/// The complaint about an option that nobody has taken: QEMU notices those that are empty last.
+/// The complaint about an option that nobody has taken: an empty object or list, in which there is
+/// nothing to be taken.
 pub(super) fn leftover(options: &BlockdevOptions) -> Option<String> {
-    let cache = options.base.cache.as_ref();
-    let empty_cache = cache.is_some_and(|cache| cache.direct.is_none() && cache.no_flush.is_none());
-    let mut leftovers = vec![("cache", empty_cache)];
-    if let DriverOptions::Blkdebug(blkdebug) = &options.options {
-        let is_empty = |list: &Option<Vec<_>>| list.as_ref().is_some_and(Vec::is_empty);
-        leftovers.push(("take-child-perms", is_empty(&blkdebug.take_child_perms)));
-        leftovers.push(("unshare-child-perms", is_empty(&blkdebug.unshare_child_perms)));
-    }
-    let (option, _) = leftovers.into_iter().find(|(_, is_left)| *is_left)?;
+    let flat = flatten(options);
+    let is_empty = |value: &Value| *value == json!({}) || *value == json!([]);
+    let (option, _) = qdict_order(&flat).into_iter().find(|(_, value)| is_empty(value))?;
     let Driver { name: driver, is_protocol, .. } = driver(&options.options);
     Some(if *is_protocol {
         format!("Block protocol '{driver}' doesn't support the option '{option}'")
@@ -133,12 +130,6 @@ pub(super) fn leftover(options: &BlockdevOptions) -> Option<String> {
 }
 
 impl<R: Rule> Monitor<R> {
-    /// Keeps an option that says what the node's content is.
-    pub(super) fn remember(&mut self, node: NodeId, option: &str, value: Value) {
-        let name = self.layer.graph.name(node).to_owned();
-        self.nodes.get_mut(&name).options.insert(option.to_owned(), value);
-    }
-
     /// Lets the driver open a node that has its name, with its `file` if there is one.
     pub(super) fn open_driver(
         &mut self,

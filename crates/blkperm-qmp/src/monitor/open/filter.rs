@@ -1,7 +1,6 @@
 //! How filters are opened, and what is built like them.
 
 use blkperm_graph::{NodeId, Role, Rule};
-use serde_json::json;
 
 use super::Opening;
 use super::driver::size_option;
@@ -79,6 +78,11 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptionsBlkdebug,
     ) -> Result<u64, Failed> {
         let align = size_option("align", options.align)?.unwrap_or(0);
+        if let Some(config) = &options.config {
+            self.images.probe(config).map_err(|error| {
+                Failed::generic(format!("Could not read blkdebug config file: {error}"))
+            })?;
+        }
         let image = self.open_further(opening, "image", &options.image, FILTERED)?;
         if align != 0 && !(align.is_power_of_two() && align <= 1 << 30) {
             return Err(Failed::generic(format!("Cannot meet constraints with align {align}")));
@@ -188,15 +192,12 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptionsReplication,
     ) -> Result<u64, Failed> {
         let file = self.attach_file(opening, FILTERED)?;
-        self.remember(opening.node, "mode", json!(options.mode.as_str()));
         match (options.mode, &options.top_id) {
             (ReplicationMode::Primary, Some(_)) => {
                 Err(Failed::generic("The primary side does not support option top-id"))
             }
             (ReplicationMode::Secondary, None) => Err(Failed::generic("Missing the option top-id")),
-            (ReplicationMode::Primary, None) => Ok(self.length(file)),
-            (ReplicationMode::Secondary, Some(top)) => {
-                self.remember(opening.node, "top-id", json!(top));
+            (ReplicationMode::Primary, None) | (ReplicationMode::Secondary, Some(_)) => {
                 Ok(self.length(file))
             }
         }
@@ -219,7 +220,6 @@ impl<R: Rule> Monitor<R> {
         if !self.objects.has_throttle_group(group) {
             return Err(no_throttle_group(group));
         }
-        self.remember(opening.node, "throttle-group", json!(group));
         Ok(self.length(file))
     }
 }

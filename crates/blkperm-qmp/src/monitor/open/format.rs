@@ -81,11 +81,6 @@ impl<R: Rule> Monitor<R> {
         let role = if is_whole { Role::FILTERED } else { Role::DATA };
         let file = self.attach_file(opening, role | Role::PRIMARY)?;
         let length = raw_length(self.layer.graph.length(file), window)?;
-        for (option, value) in [("offset", raw.offset), ("size", raw.size)] {
-            if let Some(value) = value {
-                self.remember(opening.node, option, json!(value));
-            }
-        }
         Ok(length)
     }
 
@@ -196,7 +191,6 @@ impl<R: Rule> Monitor<R> {
         let Some(secret) = &options.key_secret else {
             return Err(Failed::generic("Parameter 'key-secret' is required for cipher"));
         };
-        self.remember(opening.node, "key-secret", json!(secret));
         let passphrase = self.objects.secret(secret)?.to_vec();
         let header = self.header_of(detached.unwrap_or(file), ImageFormat::Luks);
         let Some(header) = header else {

@@ -1,7 +1,6 @@
 //! The drivers below which there is no node: `file`, and those without any content.
 
 use blkperm_graph::Rule;
-use serde_json::json;
 
 use super::Opening;
 use super::driver::size_option;
@@ -22,12 +21,6 @@ impl<R: Rule> Monitor<R> {
     ) -> Result<u64, Failed> {
         if null.latency_ns.is_some_and(|latency| i64::try_from(latency).is_err()) {
             return Err(Failed::generic("latency-ns is invalid"));
-        }
-        if let Some(size) = null.size {
-            self.remember(opening.node, "size", json!(size));
-        }
-        if let Some(read_zeroes) = null.read_zeroes {
-            self.remember(opening.node, "read-zeroes", json!(read_zeroes));
         }
         let length = size_option("size", null.size)?.unwrap_or(NULL_SIZE);
         if null.read_zeroes == Some(true) {
@@ -62,7 +55,6 @@ impl<R: Rule> Monitor<R> {
         let detail = self.nodes.get_mut(&name);
         detail.filename = Some(filename.clone());
         detail.header = Some(header);
-        self.remember(node, "filename", json!(filename));
         Ok(length)
     }
 }

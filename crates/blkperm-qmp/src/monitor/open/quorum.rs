@@ -1,7 +1,6 @@
 //! How a quorum is opened: several children with the same data.
 
 use blkperm_graph::{Role, Rule};
-use serde_json::json;
 
 use super::Opening;
 use crate::command::blockdev::{BlockdevOptionsQuorum, BlockdevRef, QuorumReadPattern};
@@ -51,7 +50,6 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptionsQuorum,
     ) -> Result<u64, Failed> {
         check(options)?;
-        self.remember(opening.node, "vote-threshold", json!(options.vote_threshold));
         // QEMU lets go of those that are open already in one change, even where there are none.
         let lengths = self
             .open_children(opening, &options.children)

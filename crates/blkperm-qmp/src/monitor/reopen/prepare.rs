@@ -1,6 +1,5 @@
 //! The checks of a reopen, node by node, and the new children.
 
-use blkperm_graph::driver::COPY_BEFORE_WRITE;
 use blkperm_graph::{Change, EdgeId, Graph, NodeId, Role, Rule};
 use blkperm_jobs::Heirs;
 use serde_json::Value;
@@ -9,6 +8,7 @@ use super::driver::{Reopening, lists};
 use super::queue::Entry;
 use crate::command::blockdev::BlockdevDetectZeroesOptions;
 use crate::monitor::Failed;
+use crate::monitor::filename::is_implicit;
 use crate::monitor::open::{check_preallocation, no_throttle_group, raw_length, raw_window};
 use crate::qapi::flat::Options;
 use crate::qapi::qdict_order;
@@ -289,14 +289,6 @@ fn child_edge<R: Rule>(graph: &Graph<R>, node: NodeId, name: &str) -> Option<Edg
         "file" => graph.child_by_role(node, Role::PRIMARY),
         _ => graph.child_edge(node, name),
     }
-}
-
-/// Whether the node is a job's filter that was given no name; that of a backup never is, QEMU's quirk.
-///
-/// Source: `bdrv_cbw_append` in `block/copy-before-write.c`, QEMU 10.0.
-fn is_implicit<R: Rule>(graph: &Graph<R>, node: NodeId) -> bool {
-    let is_jobs = graph.filter_owner(node).is_some() && graph.driver(node) != &COPY_BEFORE_WRITE;
-    is_jobs && graph.name(node).starts_with('#')
 }
 
 /// Source: `bdrv_skip_implicit_filters`.

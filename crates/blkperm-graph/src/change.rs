@@ -35,15 +35,27 @@ impl<R: Rule> Graph<R> {
         &mut self,
         build: impl FnOnce(&mut Change<'_, R>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
+        self.attempt(build)
+    }
+
+    /// [`Graph::transact`], where there are more reasons to fail than refusals.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Graph::transact`].
+    pub fn attempt<T, E: From<Refusal>>(
+        &mut self,
+        build: impl FnOnce(&mut Change<'_, R>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut change = self.change();
         match build(&mut change) {
             Ok(value) => match change.commit() {
                 Ok(()) => Ok(value),
-                Err(refused) => Err(refused.give_up()),
+                Err(refused) => Err(refused.give_up().into()),
             },
-            Err(refusal) => {
+            Err(error) => {
                 change.give_up();
-                Err(refusal)
+                Err(error)
             }
         }
     }

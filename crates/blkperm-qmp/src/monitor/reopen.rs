@@ -60,15 +60,13 @@ impl<R: Rule> Monitor<R> {
         let before = self.layer.graph.closings();
         let old: Vec<Old> = queue.iter().map(|entry| self.old(entry)).collect();
         let mut preparation = Preparation::new(self.layer.heirs.clone());
-        let mut change = self.layer.graph.change();
-        let mut entries = queue.iter().zip(&old);
-        let result = entries
-            .try_for_each(|(entry, old)| preparation.prepare(&mut change, entry, old))
-            .and_then(|()| {
-                queue.iter().for_each(|entry| set_state(&mut change, entry));
-                change.set_starts(preparation.starts());
-                Ok(change.commit().map_err(|refused| refused.refusal())?)
-            });
+        let result: Result<(), Failed> = self.layer.graph.attempt(|change| {
+            let mut entries = queue.iter().zip(&old);
+            entries.try_for_each(|(entry, old)| preparation.prepare(change, entry, old))?;
+            queue.iter().for_each(|entry| set_state(change, entry));
+            change.set_starts(preparation.starts());
+            Ok(())
+        });
         // For each change of a child, and for making them final, or taking them back.
         (0..=preparation.changes).for_each(|_| self.layer.drain_all());
         result?;

@@ -147,6 +147,7 @@ impl<R: Rule> Monitor<R> {
                     .open_child(file, flags.for_first_child())
                     .inspect_err(|_| self.layer.drain_all())?;
                 self.layer.drain_all();
+                self.look_at(file.node);
                 Some(file)
             }
             None => None,
@@ -212,6 +213,17 @@ impl<R: Rule> Monitor<R> {
                 Err(Unopened::Named(node, failed))
             }
         }
+    }
+
+    /// Looks at a file by a BlockBackend that demands nothing: an update begins at the file for that.
+    ///
+    /// Source: `bdrv_open_inherit` in `block.c`, QEMU 10.0.
+    fn look_at(&mut self, file: NodeId) {
+        // Demanding nothing is never refused.
+        let _ = self.layer.graph.transact(|change| {
+            change.set_starts(vec![file]);
+            Ok(())
+        });
     }
 
     /// Lets go of the children of a node that its driver could not open, and has no driver then.

@@ -102,8 +102,11 @@ impl Scene {
     pub(crate) fn note(&mut self, command: &Value) {
         match command["execute"].as_str() {
             Some("blockdev-add") => self.note_node(&command["arguments"]),
-            // What the overlay is called then depends on when QEMU has looked last.
-            Some("blockdev-snapshot" | "transaction") => self.by_header.clear(),
+            // What a node with another backing file is called then depends on when QEMU has looked
+            // last.
+            Some("blockdev-snapshot" | "blockdev-reopen" | "transaction") => {
+                self.by_header.clear();
+            }
             // What an image is like then is known only while its node is open.
             Some("block_resize") => self.has_changed_images = true,
             _ => {}

@@ -409,6 +409,30 @@ impl<R: Rule> Graph<R> {
         self.node_mut(node).state.set(State::UNALIGNED, unaligned);
     }
 
+    /// Makes a node inactive, and read-only or not, of which its children learn only when an update
+    /// begins at it or above it.
+    ///
+    /// QEMU's quirk, of `bdrv_reopen_commit` and `bdrv_activate` in `block.c`, QEMU 10.0.
+    pub fn make_inactive_unnoticed(&mut self, node: NodeId, read_only: bool) {
+        debug_assert!(self.log.is_empty(), "one change at a time");
+        let mut state = self.state(node);
+        state.set(State::READ_ONLY, read_only);
+        state.insert(State::INACTIVE);
+        if state.contains(State::LOCKING) {
+            let demand = self.demand_on(node);
+            self.locks.keep(node, demand);
+        }
+        self.node_mut(node).state = state;
+        for edge in self.children(node).collect::<Vec<_>>() {
+            let row = self.row_for(node, self.child_of(edge), self.role(edge));
+            let row = self.rows.keep(row);
+            self.edge_mut(edge).row = row;
+        }
+        if !self.is_stale(node) {
+            self.stale.push(node);
+        }
+    }
+
     /// What an edge out of a node holds by its row.
     pub(crate) fn hold_by_row(&mut self, edge: EdgeId) -> R::Hold {
         let edge = &self.edges[edge.key()];

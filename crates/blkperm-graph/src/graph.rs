@@ -376,8 +376,10 @@ impl<R: Rule> Graph<R> {
         self.roots.len()
     }
 
-    /// Whether the node lost an edge and has not been visited since, so that it still demands what it
-    /// did before: see [`Change::detach_unnoticed`](crate::Change::detach_unnoticed).
+    /// Whether the node lost an edge, or became inactive, and has not been visited since, so that it
+    /// still demands what it did before: see
+    /// [`Change::detach_unnoticed`](crate::Change::detach_unnoticed) and
+    /// [`Graph::make_inactive_unnoticed`].
     pub fn is_stale(&self, node: NodeId) -> bool {
         self.stale.contains(&node)
     }

@@ -80,8 +80,9 @@ impl<R: Rule> BlockLayer<R> {
         for (backend, edge) in self.backends_of(node) {
             if let Some(&demand) = self.suspensions.demands.get(&backend) {
                 self.set_demand(edge, demand).inspect_err(|_| {
-                    // Demanding less is never refused.
-                    let _ = self.set_inactive(node, true);
+                    // QEMU's quirk: its children are not told.
+                    let read_only = self.graph.state(node).contains(State::READ_ONLY);
+                    self.graph.make_inactive_unnoticed(node, read_only);
                 })?;
                 self.suspensions.demands.remove(&backend);
             }

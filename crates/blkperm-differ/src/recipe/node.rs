@@ -47,7 +47,8 @@ pub(super) fn raw(scene: &mut Scene) -> Option<Value> {
 /// A qcow2 node with the file and the backing file that it finds.
 pub(super) fn qcow2(scene: &mut Scene) -> Option<Value> {
     let read_only = scene.dice.chance(15);
-    let by_name = !read_only && scene.dice.chance(20);
+    // What a job has made of a file's image is known only while that is open.
+    let by_name = !read_only && !scene.has_changed_images && scene.dice.chance(20);
     let backing = backing(scene);
     let file = if by_name {
         scene.node(|node| node.driver == "file" && !node.has_parent)?.into()

@@ -91,6 +91,9 @@ impl<R: Rule> Monitor<R> {
     /// Makes the options of a node its own, whose reopen was accepted.
     fn take_over(&mut self, entry: &Entry) {
         let node = entry.node;
+        if entry.flags.inactive && !self.layer.is_inactive(node) {
+            self.layer.graph.make_inactive_unnoticed(node, entry.flags.read_only);
+        }
         let own_read_only = entry.explicit.contains_key("read-only");
         self.layer.heirs.set_own_read_only(node, own_read_only);
         let name = self.layer.graph.name(node).to_owned();
@@ -156,9 +159,14 @@ impl<R: Rule> Monitor<R> {
     }
 }
 
+/// Gives the node the state by which the reopen is judged.
+///
+/// QEMU's quirk: one that becomes inactive cannot be written, but demands as an active one does.
+///
+/// Source: `bdrv_is_writable_after_reopen`, `bdrv_default_perms_for_storage` in `block.c`, QEMU 10.0.
 fn set_state<R: Rule>(change: &mut Change<'_, R>, entry: &Entry) {
     let mut state = change.graph().state(entry.node);
-    state.set(State::READ_ONLY, entry.flags.read_only);
-    state.set(State::INACTIVE, entry.flags.inactive);
+    let becomes_inactive = entry.flags.inactive && !state.contains(State::INACTIVE);
+    state.set(State::READ_ONLY, entry.flags.read_only || becomes_inactive);
     change.set_state(entry.node, state);
 }

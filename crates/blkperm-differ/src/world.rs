@@ -170,13 +170,7 @@ impl World {
     /// QEMU crashes when the filter goes after all others are gone that hold the node.
     pub(crate) fn is_above_filtered(&self, node: &str) -> bool {
         const FILTERS: [&str; 2] = ["copy-on-read", "copy-before-write"];
-        let mut below = vec![node];
-        let mut done = 0;
-        while let Some(&parent) = below.get(done) {
-            let links = self.links.iter().filter(|link| !link.is_job && link.parent == parent);
-            below.extend(links.map(|link| link.child.as_str()));
-            done += 1;
-        }
+        let below = self.below(node);
         let is_filter = |name: &str| {
             let driver = self.drivers.get(name);
             driver.is_some_and(|driver| FILTERS.contains(&driver.as_str()))

@@ -67,11 +67,14 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// The error object for a client; what is not implemented becomes a `GenericError` of our own
-    /// wording.
+    /// The error object for a client. A command that is not implemented is answered as one that QEMU
+    /// does not know, which is what clients look for; anything else in our own words.
     pub fn into_qmp(self) -> QmpError {
         match self {
             Self::Qmp(error) => error,
+            Self::Unimplemented { member, value } if member == "execute" => {
+                QmpError::command_not_found(&value)
+            }
             unimplemented @ Self::Unimplemented { .. } => {
                 QmpError::generic(unimplemented.to_string())
             }

@@ -9,10 +9,11 @@ mod record;
 
 use std::collections::BTreeSet;
 
-use blkperm_qmp::Command;
 use blkperm_qmp::command::UNMODELLED;
+use blkperm_qmp::{Command, Phase, QmpError, Request};
 use check::{Coverage, Schema};
 use serde::Deserialize;
+use serde_json::json;
 
 /// The recorded schema.
 const SCHEMA: &str = include_str!("schema.json");
@@ -54,6 +55,16 @@ fn the_tables_name_the_commands_of_the_schema() {
     let ours: BTreeSet<_> = Command::NAMES.iter().chain(UNMODELLED).copied().collect();
     assert_eq!(ours, schema.commands().collect());
     assert_eq!(ours.len(), Command::NAMES.len() + UNMODELLED.len(), "a command is in both tables");
+}
+
+/// Clients look for the class, and do without such commands.
+#[test]
+fn what_has_no_model_is_answered_as_what_is_not_known() {
+    for name in UNMODELLED {
+        let request = Request::parse(&json!({"execute": name}), Phase::Commands { oob: false });
+        let answer = request.command.unwrap_err().into_qmp();
+        assert_eq!(answer, QmpError::command_not_found(name));
+    }
 }
 
 fn check_against_job_cancel<T: for<'de> Deserialize<'de>>() {

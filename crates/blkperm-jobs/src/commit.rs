@@ -85,8 +85,8 @@ impl<R: Rule> BlockLayer<R> {
             }
             Err(denied) => {
                 if base_was_read_only {
-                    // QEMU ignores it when this fails.
-                    let _ = self.require_read_only(base, true);
+                    // QEMU does this also where the base was never writable, and ignores a failure.
+                    let _ = self.set_read_only(base, true);
                 }
                 self.undo_start(job)?;
                 Err(Failure::Denied(denied))

@@ -12,6 +12,9 @@ pub trait Flaw: Clone + Default + Debug {
     /// Whether an edge that goes, or changes, is counted out where it was counted in.
     const COUNTS_OUT: bool = true;
 
+    /// Whether a filter withholds from the nodes below what its own job demands, where its row does.
+    const WITHHOLDS: bool = true;
+
     /// When two claims are excused from each other.
     fn excused(a: &Claim, b: &Claim) -> bool {
         crate::slow::by_ownership(a, b)
@@ -84,6 +87,13 @@ impl Flaw for HidingFilter {
         claims.retain(|claim| filter.is_none() || claim.slot.demand() != hidden);
         claims
     }
+}
+
+/// A job's filter passes on what its own job demands, too, where it is to end there.
+#[derive(Clone, Default, Debug)]
+pub struct Forthcoming;
+impl Flaw for Forthcoming {
+    const WITHHOLDS: bool = false;
 }
 
 /// Every node lets others resize its children.
@@ -213,7 +223,8 @@ impl<F: Flaw> Rule for Flawed<F> {
         let own = if attached { row.constant.union(row.attached) } else { row.constant };
         let own = own.slots().map(|slot| Claim::originating(slot, filter));
         let mut made: Vec<Claim> = own.collect();
-        let above = self.claims(sum);
+        let mut above = self.claims(sum);
+        above.retain(|claim| !F::WITHHOLDS || !row.withholds(claim, filter));
         for claim in &above {
             let follows = row.follows[claim.slot.index()].slots();
             made.extend(follows.map(|slot| claim.passed(slot, F::marks(filter))));

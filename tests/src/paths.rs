@@ -128,7 +128,11 @@ fn passed_down<R: Rule>(
     let attached = graph.parents(node).next().is_some();
     let while_attached = row.attached.slots().filter(|_| attached);
     let mut paths: Vec<Path> = row.constant.slots().chain(while_attached).map(constant).collect();
-    for path in above {
+    // What the filter's own job demands ends at the filter where the row withholds it.
+    let is_withheld = |path: &Path| row.withheld.slots().any(|slot| slot == path.slot);
+    let ends_here = |path: &Path| filter.is_some() && path.owner == filter && is_withheld(path);
+    let above: Vec<&Path> = above.iter().copied().filter(|path| !ends_here(path)).collect();
+    for path in &above {
         for slot in row.follows[path.slot.index()].slots() {
             let edges = path.edges.iter().copied().chain([edge]).collect();
             let through = path.through.iter().copied().chain(filter).collect();

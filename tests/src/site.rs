@@ -6,8 +6,8 @@
 //! stay what they are when an edge moves.
 
 use blkperm_graph::{
-    Condition, Demand, Driver, EdgeId, Graph, Holder, NewNode, NodeId, Owner, Parent, Refusal,
-    Role, RootId, Row, Rule, Slot,
+    Condition, Demand, Driver, EdgeId, Graph, Holder, NewNode, NodeId, Owner, Parent, Permissions,
+    Refusal, Role, RootId, Row, Rule, Slot,
 };
 use quickcheck::{Arbitrary, Gen};
 
@@ -48,10 +48,12 @@ fn row(role: Role, condition: Condition) -> Row {
     row
 }
 
-/// A job's filter passes everything and adds what its options say, to its other child as well.
+/// A job's filter passes everything but consistent reads, which it hides where the job itself needs
+/// them, and adds what its options say, to its other child as well.
 fn filter_row(role: Role, condition: Condition) -> Row {
     if role.contains(Role::FILTERED) {
-        Row::IDENTITY.adding_while_attached(condition.options)
+        let hidden = Demand::taking(Permissions::CONSISTENT_READ);
+        Row::IDENTITY.without(hidden).adding_while_attached(condition.options)
     } else {
         Row::NOTHING.adding(condition.options)
     }

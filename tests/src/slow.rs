@@ -57,6 +57,8 @@ fn derived<R: Rule>(
         own = own.union(row.attached);
     }
     let mut output: Vec<Claim> = own.slots().map(|slot| Claim::originating(slot, owner)).collect();
+    let input: Vec<Claim> =
+        input.into_iter().filter(|claim| !row.withholds(claim, owner)).collect();
     for claim in &input {
         for slot in row.follows[claim.slot.index()].slots() {
             output.push(claim.passed(slot, owner));

@@ -147,6 +147,21 @@ fn a_frozen_edge_keeps_its_filter_where_it_is() {
     assert!(matches!(scene.drop_filter(true), Err(Refusal::Frozen { .. })));
 }
 
+/// A job's filter hides what the job itself needs, as QEMU's does: here it ends, whoever breaks it
+/// below. What others need goes on.
+#[test]
+fn what_a_job_needs_of_its_own_filter_ends_there_and_what_others_need_does_not() {
+    let mut scene = Scene::new(&COMMIT_TOP, State::default());
+    scene.root(Some(scene.owner), scene.filter, READS, Permissions::empty());
+    scene.root(None, scene.below, Permissions::empty(), READS);
+    let Scene { ref mut graph, filter, .. } = scene;
+    let guest = graph.add_root(Holder::Backend { purpose: "a guest".to_owned() }, None);
+    let demand = Demand::taking(READS);
+    let refused = graph.transact(|change| change.attach_root(guest, filter, "root", demand));
+    assert!(matches!(refused, Err(Refusal::Permissions(_))));
+    assert_eq!(scene.drop_filter(true), Ok(()));
+}
+
 /// Law 2 is about claims that nobody owns. What a job takes below its filter is excused from what a parent
 /// above the filter unshares, though no filter above the job's edge owns that.
 #[test]

@@ -5,8 +5,8 @@ use blkperm_baseline::Baseline;
 use blkperm_graph::{Demand, Permissions, Rule};
 use blkperm_ownership::{Groups, Ownership};
 use blkperm_tests::flawed::{
-    AloneIsSafe, Flawed, Flawless, HidingFilter, Lenient, NoIntersection, Resentful, SameOwner,
-    Unmarked, WritersShare,
+    AloneIsSafe, Flawed, Flawless, Forthcoming, HidingFilter, Lenient, NoIntersection, Resentful,
+    SameOwner, Unmarked, WritersShare,
 };
 use blkperm_tests::law::{self, Check};
 use blkperm_tests::paths::{self, Paths};
@@ -104,6 +104,7 @@ fn law_4_verdicts_are_those_of_the_definition_by_paths() {
     assert!(is_caught(exact::<Flawed<NoIntersection>>), "no intersection where parents meet");
     assert!(is_caught(exact::<Flawed<SameOwner>>), "both went through the same owner");
     assert!(is_caught(exact::<Flawed<HidingFilter>>), "a filter that hides a bit");
+    assert!(is_caught(exact::<Flawed<Forthcoming>>), "a filter that withholds nothing");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
-use crate::{Demand, Permissions, Slot};
+use crate::{Claim, Demand, Owner, Permissions, Slot};
 
 /// One row of a driver's table: what a child edge demands, as a monotone function of what the
 /// node's parents demand.
@@ -21,6 +21,8 @@ pub struct Row {
     pub follows: [Demand; Slot::COUNT],
     /// What follows (second) where the parents demand all of the first, which is never empty then.
     pub together: Option<(Demand, Demand)>,
+    /// Of a job's filter: what it passes on for everybody else, and not for the job itself.
+    pub withheld: Demand,
 }
 
 impl Row {
@@ -30,6 +32,7 @@ impl Row {
         attached: Demand::NONE,
         follows: [Demand::NONE; Slot::COUNT],
         together: None,
+        withheld: Demand::NONE,
     };
 
     /// The row that passes on what the parents demand, unchanged.
@@ -88,11 +91,27 @@ impl Row {
         self.without(Demand::unsharing(Permissions::all()))
     }
 
-    /// The row that passes on all that the parents demand and adds what `self` adds.
+    /// The row that passes on all that the parents demand and adds what `self` adds. What `self` does
+    /// not pass on is withheld where the filter's own job demands it: a job may hide what it needs
+    /// itself, and not what others need.
     ///
     /// Source: "An owner's filter is transparent", the ownership model.
-    pub const fn transparent(self) -> Row {
+    pub const fn transparent(mut self) -> Row {
+        let mut index = 0;
+        while index < Slot::COUNT {
+            let slot = Demand::from_index(1 << index);
+            if !self.follows[index].contains(slot) {
+                self.withheld = self.withheld.union(slot);
+            }
+            index += 1;
+        }
         self.passing(Demand::EVERYTHING)
+    }
+
+    /// Whether `claim` ends at the node, which is the filter of the owner `filter`: it is the owner's
+    /// own, and withheld.
+    pub fn withholds(&self, claim: &Claim, filter: Option<Owner>) -> bool {
+        filter.is_some() && claim.owner == filter && self.withheld.contains(claim.slot.demand())
     }
 
     /// What is demanded of the child when the parents demand `input`.

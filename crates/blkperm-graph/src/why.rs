@@ -112,9 +112,16 @@ impl<R: Rule> Graph<R> {
         {
             inputs = inputs.union(both);
         }
-        let demanded = |above| self.demand(above).intersection(inputs).slots();
+        let filter = self.filter_owner(node).filter(|_| R::OWNERSHIP);
+        let passed = |above| {
+            let claims = self.rule().claims(self.hold(above)).into_iter();
+            let passed = claims.filter(|claim| !row.withholds(claim, filter));
+            passed.fold(Demand::NONE, |all, claim| all.union(claim.slot.demand()))
+        };
         self.parents(node)
-            .flat_map(|above| demanded(above).map(move |input| (above, input)))
+            .flat_map(|above| {
+                passed(above).intersection(inputs).slots().map(move |input| (above, input))
+            })
             .collect()
     }
 
@@ -132,7 +139,8 @@ impl<R: Rule> Graph<R> {
         for above in self.parents(node) {
             for input in self.rule().claims(self.hold(above)) {
                 let follows = row.follows[input.slot.index()].contains(claim.slot.demand());
-                if follows && input.passed(claim.slot, filter) == *claim {
+                let goes_on = follows && !row.withholds(&input, filter);
+                if goes_on && input.passed(claim.slot, filter) == *claim {
                     return (Reason::Follows, Some((above, input)));
                 }
             }

@@ -147,17 +147,20 @@ impl<E: Excuse> Claimed<E> {
     ///
     /// What is constant originates at the node, which owns it if it is an owner's filter; what
     /// follows from a claim is that claim, passed; what follows from several together has the owner
-    /// that all have, else none, and has gone through what all have.
+    /// that all have, else none, and has gone through what all have. What the row withholds from the
+    /// filter's own job ends here.
     fn derive(row: &Row, claims: &[Claim], attached: bool, filter: Option<Owner>) -> Vec<Claim> {
         let own = if attached { row.constant.union(row.attached) } else { row.constant };
         let mut derived: Vec<Claim> =
             own.slots().map(|slot| Claim::originating(slot, filter)).collect();
-        for claim in claims {
+        let goes_on = |claim: &&Claim| !row.withholds(claim, filter);
+        let claims: Vec<&Claim> = claims.iter().filter(goes_on).collect();
+        for claim in &claims {
             let follows = row.follows[claim.slot.index()];
             derived.extend(follows.slots().map(|slot| claim.passed(slot, filter)));
         }
         if let Some((both, made)) = row.together {
-            for common in common_origins(both, claims) {
+            for common in common_origins(both, &claims) {
                 derived.extend(made.slots().map(|slot| common.passed(slot, filter)));
             }
         }
@@ -178,14 +181,14 @@ impl<E: Excuse> Claimed<E> {
 
 /// One claim for each choice of a claim for each slot of `both`: with the owner that all chosen
 /// have, and gone through what all went through. The claims' own slots mean nothing.
-fn common_origins(both: Demand, claims: &[Claim]) -> Vec<Claim> {
+fn common_origins(both: Demand, claims: &[&Claim]) -> Vec<Claim> {
     let mut chosen: Option<Vec<Claim>> = None;
     for slot in both.slots() {
-        let of_slot: Vec<&Claim> = claims.iter().filter(|claim| claim.slot == slot).collect();
+        let of_slot = || claims.iter().copied().filter(move |claim| claim.slot == slot);
         chosen = Some(match chosen {
-            None => of_slot.into_iter().cloned().collect(),
+            None => of_slot().cloned().collect(),
             Some(chosen) => {
-                let pairs = chosen.iter().flat_map(|a| of_slot.iter().map(move |b| (a, *b)));
+                let pairs = chosen.iter().flat_map(|a| of_slot().map(move |b| (a, b)));
                 pairs.map(|(a, b)| common_origin(a, b)).collect()
             }
         });

@@ -1,12 +1,16 @@
 //! The commands that the search tries.
 
-/// Where something is done: at an image, or at a job's filter.
+use crate::universe::Universe;
+
+/// Where something is done: at an image, at a job's filter, or at an image's file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Place {
     /// The image with that number in the universe.
     Image(u8),
     /// The filter of the job with that number.
     Filter(u8),
+    /// The file node below the image with that number.
+    File(u8),
 }
 
 /// What is asked of a job.
@@ -183,42 +187,55 @@ impl Action {
         let place = |index| Place::from_code(number(index));
         let (slot, flag) = (number(0), code >> 4 & 1 == 1);
         Some(match code & 15 {
-            0 => Action::AddStranger { slot, place: place(1), demand: number(2) },
+            0 => Action::AddStranger { slot, place: place(1)?, demand: number(2) },
             1 => Action::RemoveStranger(slot),
-            2 => Action::AddExport { slot, place: place(1), writable: flag },
+            2 => Action::AddExport { slot, place: place(1)?, writable: flag },
             3 => Action::RemoveExport(slot),
-            4 => Action::Mirror { slot, source: place(1), target: place(2), manual: flag },
+            4 => Action::Mirror { slot, source: place(1)?, target: place(2)?, manual: flag },
             5 => Action::Commit {
                 slot,
-                device: place(1),
-                top: place(2),
-                base: place(3),
+                device: place(1)?,
+                top: place(2)?,
+                base: place(3)?,
                 manual: flag,
             },
             6 => Action::Verb(slot, *Verb::ALL.get(usize::from(number(1)))?),
             7 => {
-                let base = (number(2) != NO_PLACE).then(|| place(2));
-                Action::Stream { slot, device: place(1), base, manual: flag }
+                let base = if number(2) == NO_PLACE { None } else { Some(place(2)?) };
+                Action::Stream { slot, device: place(1)?, base, manual: flag }
             }
-            8 => Action::Backup { slot, source: place(1), target: place(2), manual: flag },
+            8 => Action::Backup { slot, source: place(1)?, target: place(2)?, manual: flag },
             _ => return None,
         })
     }
 }
 
 /// The code that stands for no place.
-const NO_PLACE: u8 = 15;
+pub(crate) const NO_PLACE: u8 = 15;
+
+/// The codes of the first filter and of the first file.
+const FILTERS: u8 = Universe::IMAGES as u8;
+const FILES: u8 = FILTERS + Universe::JOBS as u8;
+const PLACES: u8 = FILES + Universe::IMAGES as u8;
+const _: () = assert!(PLACES <= NO_PLACE, "a place has room in four bits");
 
 impl Place {
-    fn code(self) -> u8 {
+    /// The place in four bits: images, then filters, then files.
+    pub(crate) fn code(self) -> u8 {
         match self {
             Place::Image(image) => image,
-            Place::Filter(filter) => 8 | filter,
+            Place::Filter(filter) => FILTERS + filter,
+            Place::File(image) => FILES + image,
         }
     }
 
-    fn from_code(code: u8) -> Place {
-        if code & 8 == 0 { Place::Image(code) } else { Place::Filter(code & 7) }
+    fn from_code(code: u8) -> Option<Place> {
+        match code {
+            0..FILTERS => Some(Place::Image(code)),
+            FILTERS..FILES => Some(Place::Filter(code - FILTERS)),
+            FILES..PLACES => Some(Place::File(code - FILES)),
+            _ => None,
+        }
     }
 }
 
@@ -228,9 +245,10 @@ mod tests {
 
     #[test]
     fn a_command_is_what_its_code_says() {
-        let (image, filter) = (Place::Image(4), Place::Filter(1));
+        let (image, filter, file) = (Place::Image(4), Place::Filter(1), Place::File(4));
         let mut actions = vec![
             Action::AddStranger { slot: 2, place: filter, demand: 15 },
+            Action::AddStranger { slot: 1, place: file, demand: 0 },
             Action::RemoveStranger(2),
             Action::AddExport { slot: 1, place: image, writable: true },
             Action::AddExport { slot: 0, place: image, writable: false },
@@ -245,6 +263,7 @@ mod tests {
         for action in actions {
             assert_eq!(Action::from_code(action.code()), Some(action));
         }
-        assert_eq!(Action::from_code(9), None);
+        let nowhere = u32::from(NO_PLACE) << 9;
+        assert_eq!([9, nowhere].map(Action::from_code), [None, None]);
     }
 }

@@ -54,9 +54,10 @@ impl<R: Rule + Clone> Stage<R> {
         trace
     }
 
-    /// The nodes on which edges may meet: all but strangers and files.
+    /// The nodes on which edges may meet: all but strangers, and files where only images stand.
     fn nodes(&self, world: &World<R>) -> impl Iterator<Item = NodeId> + use<'_, R> {
-        self.images.iter().copied().chain(world.cast.filters.into_iter().flatten())
+        let files = self.files.iter().flatten().filter(|_| self.universe.files);
+        self.images.iter().chain(files).copied().chain(world.cast.filters.into_iter().flatten())
     }
 }
 

@@ -29,13 +29,14 @@ impl<R: Rule> Stage<R> {
     /// now are among them, those that name what is not there are not.
     pub fn actions(&self, world: &World<R>) -> Vec<Action> {
         let places: Vec<Place> = self.places(world).collect();
+        let stands: Vec<Place> = places.iter().copied().chain(self.file_places()).collect();
         let mut actions = Vec::new();
         let strangers = world.cast.strangers.map(|stranger| stranger.is_some());
         let free = free_slot(&strangers[..self.universe.strangers], &mut actions, |slot| {
             vec![Action::RemoveStranger(slot)]
         });
         for (slot, &place) in
-            free.into_iter().flat_map(|slot| places.iter().map(move |p| (slot, p)))
+            free.into_iter().flat_map(|slot| stands.iter().map(move |p| (slot, p)))
         {
             let demands = 0..self.universe.demands.len() as u8;
             actions.extend(demands.map(|demand| Action::AddStranger { slot, place, demand }));
@@ -45,7 +46,7 @@ impl<R: Rule> Stage<R> {
             vec![Action::RemoveExport(slot)]
         });
         for (slot, &place) in
-            free.into_iter().flat_map(|slot| places.iter().map(move |p| (slot, p)))
+            free.into_iter().flat_map(|slot| stands.iter().map(move |p| (slot, p)))
         {
             let add = |writable| Action::AddExport { slot, place, writable };
             actions.extend([false, true].map(add));
@@ -199,7 +200,7 @@ impl<R: Rule> Stage<R> {
         JobOptions {
             auto_finalize: !manual,
             auto_dismiss: !manual,
-            filter_node_name: Some(self.universe.place_name(Place::Filter(slot)).to_owned()),
+            filter_node_name: Some(self.universe.place_name(Place::Filter(slot)).into_owned()),
             ..JobOptions::new(job_id(slot))
         }
     }

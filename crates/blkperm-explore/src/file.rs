@@ -19,7 +19,7 @@ use crate::store::Store;
 use crate::system::{Key, System};
 use crate::worker::{Arrival, Seen, Yield};
 
-const FORMAT: &str = "blkperm search 1";
+const FORMAT: &str = "blkperm search 2";
 
 /// What is explored in a search.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -194,8 +194,8 @@ impl<'a, S: System> Search<'a, S> {
         let store = store.expect("it was just looked at");
         reader.require(store.key(0) == system.key(&system.start()), "it begins elsewhere")?;
         let seen = reader.seen(states)?;
-        let Header { transitions, refused, seconds, .. } = reader.header;
-        let elapsed = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let elapsed = reader.elapsed();
+        let Header { transitions, refused, .. } = reader.header;
         let search = Search::of_store(system, store);
         Ok(Search { seen, transitions, refused, next, level_end, depth, elapsed, ..search })
     }
@@ -219,7 +219,7 @@ impl<'a, S: System> Search<'a, S> {
             transitions: part.work.transitions,
             refused: part.work.refused,
             arrivals: part.work.arrivals.len(),
-            seconds: 0.0,
+            seconds: part.elapsed.as_secs_f64(),
             seen: records(&part.work.seen),
         };
         write(file, &header, |out| {
@@ -243,6 +243,7 @@ impl<'a, S: System> Search<'a, S> {
         let shard: Shard = shard.expect("it was just looked at");
         let mut work = Yield { seen: reader.seen(self.level_end)?, ..Yield::default() };
         (work.transitions, work.refused) = (reader.header.transitions, reader.header.refused);
+        let elapsed = reader.elapsed();
         for _ in 0..reader.header.arrivals {
             let key = reader.key()?;
             let (from, action) = (reader.number()?, Action::from_code(reader.number()?));
@@ -250,7 +251,7 @@ impl<'a, S: System> Search<'a, S> {
             reader.require(action.is_some() && is_of_level, "its states make no sense")?;
             work.arrivals.extend(action.map(|action| Arrival { key, from, action }));
         }
-        Ok(Part { shard, work })
+        Ok(Part { shard, elapsed, work })
     }
 
     /// Puts together what all shards of the level in hand have found, which is in these files. The
@@ -336,6 +337,10 @@ impl<'f> Reader<'f> {
         } else {
             Err(FileError::Content { file, what, reason: reason.to_owned() })
         }
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::try_from_secs_f64(self.header.seconds).unwrap_or_default()
     }
 
     fn bytes<const N: usize>(&mut self) -> Result<[u8; N], FileError> {

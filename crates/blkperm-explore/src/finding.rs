@@ -202,6 +202,9 @@ impl<R: Rule> Stage<R> {
         if graph.filter_owner(node).is_some() {
             return "a filter";
         }
+        if self.files.contains(&Some(node)) {
+            return "a file";
+        }
         if let Some(job) = self.subject(before, action) {
             return role_in_job(before, job, node).unwrap_or("another node");
         }

@@ -37,4 +37,4 @@ pub use stage::{Kept, Stage, World};
 pub use system::{Came, Found, Key, Single, System};
 pub use universe::{Demanded, ImageSpec, JobKind, StrangerDemand, Universe, UniverseError};
 pub use witness::scenario;
-pub use wrong::Memo;
+pub use wrong::{Memo, Remembered};

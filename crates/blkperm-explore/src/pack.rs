@@ -5,7 +5,7 @@ use blkperm_graph::{Graph, NodeId, Permissions, RootId, Rule};
 use blkperm_jobs::filter::{COMMIT_TOP, MIRROR_TOP, MIRROR_TOP_OF_COMMIT};
 use blkperm_jobs::{BlockLayer, Job, JobError};
 
-use crate::action::Place;
+use crate::action::{NO_PLACE, Place};
 use crate::stage::{Stage, Stranger, World, job_id};
 use crate::universe::Universe;
 
@@ -48,19 +48,21 @@ const NOWHERE: u64 = 7;
 const EDGE: u32 = 3;
 const STALE: u32 = 1 + 2 * 8;
 const FILTER: u32 = 9;
-const STRANGER: u32 = 8;
-const EXPORT: u32 = 5;
-const JOB: u32 = 19 + 4 * EDGE + 8 + 8;
-const LEFT: u32 = 8;
+const STRANGER: u32 = 9;
+const EXPORT: u32 = 6;
+const JOB: u32 = 19 + 4 * EDGE + 2 * MASK;
+/// A set of images and filters.
+const MASK: u32 = 7;
 
 const _: () = {
     let (edges, strangers) = (Universe::EDGES as u32, Universe::STRANGERS as u32);
     let (exports, jobs) = (Universe::EXPORTS as u32, Universe::JOBS as u32);
     let images = Universe::IMAGES as u32 * STALE + edges * EDGE;
     let cast = strangers * STRANGER + exports * EXPORT;
-    let bits = images + cast + jobs * (FILTER + JOB) + 1 + LEFT;
+    let bits = images + cast + jobs * (FILTER + JOB) + 1 + MASK;
     assert!(bits < 8 * size_of::<Packed>() as u32, "a state has room for all");
     assert!(Universe::IMAGES + Universe::JOBS <= NOWHERE as usize, "a place has room for all");
+    assert!(Universe::IMAGES + Universe::JOBS <= MASK as usize, "a set has room for all");
 };
 
 impl<R: Rule> Stage<R> {
@@ -87,16 +89,16 @@ impl<R: Rule> Stage<R> {
         let stranger = |stranger: Option<Stranger>| {
             let Some(stranger) = stranger else { return 0 };
             let edge = graph.filtered_edge(stranger.node).expect("a stranger has a child");
-            let below = self.number(world, Some(graph.child_of(edge)));
-            1 | below << 1 | u64::from(stranger.demand) << 4
+            let below = self.stand(world, graph.child_of(edge));
+            1 | below << 1 | u64::from(stranger.demand) << 5
         };
         writer.put_sorted(cast.strangers.map(stranger), STRANGER);
         let export = |export| {
             let Some(export) = export else { return 0 };
             let edge = graph.children(export).next().expect("an export has its edge");
             let writes = graph.demand(edge).take().contains(Permissions::WRITE);
-            let below = self.number(world, Some(graph.child_of(edge)));
-            1 | below << 1 | u64::from(writes) << 4
+            let below = self.stand(world, graph.child_of(edge));
+            1 | below << 1 | u64::from(writes) << 5
         };
         writer.put_sorted(cast.exports.map(export), EXPORT);
         for slot in 0..Universe::JOBS as u8 {
@@ -106,16 +108,21 @@ impl<R: Rule> Stage<R> {
             }
         }
         writer.put(first_job(layer), 1);
-        writer.put(self.left_behind(world), LEFT);
+        writer.put(self.left_behind(world), MASK);
         writer.packed
     }
 
-    /// A place in three bits: images first, then filters.
+    /// Where a stranger or an export stands, in four bits.
+    fn stand(&self, world: &World<R>, node: NodeId) -> u64 {
+        u64::from(self.place(world, node).map_or(NO_PLACE, Place::code))
+    }
+
+    /// The place of what is in a chain, in three bits: images first, then filters.
     fn number(&self, world: &World<R>, node: Option<NodeId>) -> u64 {
         match node.and_then(|node| self.place(world, node)) {
             Some(Place::Image(image)) => u64::from(image),
             Some(Place::Filter(filter)) => Universe::IMAGES as u64 + u64::from(filter),
-            None => NOWHERE,
+            Some(Place::File(_)) | None => NOWHERE,
         }
     }
 
@@ -162,8 +169,8 @@ impl<R: Rule> Stage<R> {
         let backends = backends
             .fold(0_u64, |all, edge| all | 1 << self.number(world, Some(graph.child_of(edge))));
         ends.into_iter().for_each(|end| writer.put(end, EDGE));
-        writer.put(between, 8);
-        writer.put(backends, 8);
+        writer.put(between, MASK);
+        writer.put(backends, MASK);
     }
 }
 

@@ -5,14 +5,15 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use hashbrown::HashSet;
 use rayon::prelude::*;
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::FxBuildHasher;
 
 use crate::finding::{Class, Finding};
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::system::System;
-use crate::worker::{Seen, Worker, Yield, add_seen};
+use crate::worker::{Arrival, Seen, Worker, Yield, add_seen};
 
 /// How many states are expanded between two merges of what was found.
 const CHUNK: usize = 2048;
@@ -25,7 +26,7 @@ const BLOCK: usize = 32;
 pub struct Limits {
     /// The longest way from the start, in commands.
     pub depth: u32,
-    /// The memory for states, in bytes.
+    /// The memory for states and for what is remembered of them, in bytes.
     pub bytes: usize,
 }
 
@@ -53,7 +54,7 @@ pub struct Progress {
     pub transitions: u64,
     /// The length of the ways that are being explored.
     pub depth: u32,
-    /// How long it has taken, with earlier runs.
+    /// How long it has taken, with earlier runs and all shards.
     pub elapsed: Duration,
 }
 
@@ -70,7 +71,7 @@ pub struct Report {
     pub refused: u64,
     /// The length of the longest way that was explored.
     pub depth: u32,
-    /// How long it took.
+    /// How long it took; of shards, all their times together.
     pub elapsed: Duration,
     /// The memory for states, in bytes.
     pub bytes: usize,
@@ -148,13 +149,14 @@ impl<'a, S: System> Search<'a, S> {
                 return Ended::Depth;
             }
             let end = self.level_end.min(self.next + CHUNK);
+            share(&mut workers, limits.bytes.saturating_sub(self.store.bytes()));
             let yields = self.expand(&mut workers, &(self.next..end).collect::<Vec<_>>());
             let arrivals = yields.iter().map(|of| of.arrivals.len()).sum();
-            if self.store.bytes_with(arrivals) > limits.bytes
-                || self.store.len() + arrivals > Store::<S::Key>::MOST
-            {
+            let needed = self.store.bytes_with(arrivals);
+            if needed > limits.bytes || self.store.len() + arrivals > Store::<S::Key>::MOST {
                 return Ended::Memory;
             }
+            share(&mut workers, limits.bytes - needed);
             yields.into_iter().for_each(|of| self.merge(of));
             self.advance(end);
             self.elapsed = started.1 + started.0.elapsed();
@@ -165,19 +167,28 @@ impl<'a, S: System> Search<'a, S> {
     }
 
     /// Expands those states of the level in hand that are the shard's, without merging what comes of
-    /// it. Nothing comes when `watch` does not want to go on.
+    /// it. The depth is that of the level.
+    ///
+    /// # Errors
+    ///
+    /// Why it has ended early: the memory is used up, or `watch` does not want to go on.
     pub fn run_shard(
         &self,
         shard: Shard,
+        bytes: usize,
         mut watch: impl FnMut(Progress) -> bool,
-    ) -> Option<Part<S::Key>> {
-        let started = (Instant::now(), self.elapsed);
+    ) -> Result<Part<S::Key>, Ended> {
+        let started = Instant::now();
         let mut workers = self.workers();
         let is_own = |&id: &usize| shard.owns(FxBuildHasher.hash_one(self.store.key(id)));
         let own: Vec<usize> = (self.next..self.level_end).filter(is_own).collect();
-        let mut part = Part { shard, work: Yield::default() };
-        let mut known = FxHashSet::default();
+        let mut part = Part { shard, elapsed: Duration::ZERO, work: Yield::default() };
+        let mut known: HashSet<S::Key, FxBuildHasher> = HashSet::default();
         for chunk in own.chunks(CHUNK) {
+            let arrivals = part.work.arrivals.capacity() * size_of::<Arrival<S::Key>>();
+            let taken = self.store.bytes() + known.allocation_size() + arrivals;
+            let room = bytes.checked_sub(taken).ok_or(Ended::Memory)?;
+            share(&mut workers, room);
             for of in self.expand(&mut workers, chunk) {
                 part.work.transitions += of.transitions;
                 part.work.refused += of.refused;
@@ -185,23 +196,25 @@ impl<'a, S: System> Search<'a, S> {
                 let new = of.arrivals.into_iter().filter(|arrival| known.insert(arrival.key));
                 part.work.arrivals.extend(new);
             }
+            part.elapsed = started.elapsed();
             let progress = Progress {
                 states: self.store.len() + part.work.arrivals.len(),
                 transitions: self.transitions + part.work.transitions,
-                elapsed: started.1 + started.0.elapsed(),
+                elapsed: self.elapsed + part.elapsed,
                 ..self.progress()
             };
             if !watch(progress) {
-                return None;
+                return Err(Ended::Stopped);
             }
         }
-        Some(part)
+        Ok(part)
     }
 
     /// Puts together what all shards of one level have found.
     pub(crate) fn merge_parts(&mut self, parts: Vec<Part<S::Key>>) {
         let mut arrivals = Vec::new();
-        for Part { work, .. } in parts {
+        for Part { work, elapsed, .. } in parts {
+            self.elapsed += elapsed;
             self.transitions += work.transitions;
             self.refused += work.refused;
             add_seen(&mut self.seen, work.seen);
@@ -276,9 +289,16 @@ impl<'a, S: System> Search<'a, S> {
     }
 }
 
+/// Shares the memory that states leave among workers, for what they remember.
+fn share<S: System>(workers: &mut [Worker<'_, S>], bytes: usize) {
+    let each = bytes / workers.len();
+    workers.iter_mut().for_each(|worker| worker.give_room(each));
+}
+
 /// What one of several shards has found at one level.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Part<K> {
     pub(crate) shard: Shard,
+    pub(crate) elapsed: Duration,
     pub(crate) work: Yield<K>,
 }

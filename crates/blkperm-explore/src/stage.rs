@@ -1,5 +1,7 @@
 //! A block layer with the things of a universe in it.
 
+use std::borrow::Cow;
+
 use blkperm_graph::driver::{FILE, QCOW2, QUORUM};
 use blkperm_graph::{Graph, NewNode, NodeId, Role, RootId, Rule};
 use blkperm_jobs::{BlockLayer, Completion, Job};
@@ -24,6 +26,8 @@ pub struct Stage<R: Rule> {
     pub(crate) completion: Completion,
     /// The images' nodes, which never go.
     pub(crate) images: Vec<NodeId>,
+    /// The file node of each image that has one.
+    pub(crate) files: Vec<Option<NodeId>>,
     /// The edges from images to images: from which, and by what name.
     pub(crate) edges: Vec<(NodeId, String)>,
     start: World<R>,
@@ -84,13 +88,14 @@ impl<R: Rule + Clone> Stage<R> {
         let mut layer = BlockLayer::new(rule, completion);
         layer.graph.set_tells_why(false);
         let mut images: Vec<NodeId> = Vec::new();
+        let mut files = Vec::new();
         let mut edges = Vec::new();
         for (place, spec) in universe.images.iter().enumerate() {
             let driver = if spec.children.is_empty() { &QCOW2 } else { &QUORUM };
             let new = NewNode { length: LENGTH, ..NewNode::new(&spec.name, driver) };
             let image = layer.graph.add_node(new);
             let file = spec.children.is_empty().then(|| {
-                let file_name = format!("{}-file", spec.name);
+                let file_name = file_name(&spec.name);
                 let new = NewNode { length: LENGTH, ..NewNode::new(&file_name, &FILE) };
                 let file = layer.graph.add_node(new);
                 layer.graph.lock_file(file, &file_name);
@@ -108,9 +113,11 @@ impl<R: Rule + Clone> Stage<R> {
             });
             opened.expect("nobody demands anything yet");
             images.push(image);
+            files.push(file);
             edges.extend(universe.edges(place).map(|(name, _)| (image, name)));
         }
-        Stage { universe, completion, images, edges, start: World { layer, cast: Cast::default() } }
+        let start = World { layer, cast: Cast::default() };
+        Stage { universe, completion, images, files, edges, start }
     }
 
     /// The start state.
@@ -125,10 +132,11 @@ impl<R: Rule> Stage<R> {
         match place {
             Place::Image(image) => self.images.get(usize::from(image)).copied(),
             Place::Filter(filter) => world.cast.filters.get(usize::from(filter)).copied().flatten(),
+            Place::File(image) => self.files.get(usize::from(image)).copied().flatten(),
         }
     }
 
-    /// The places that are there.
+    /// The places that are there and where a job may start.
     pub(crate) fn places(&self, world: &World<R>) -> impl Iterator<Item = Place> {
         let images = (0..self.images.len() as u8).map(Place::Image);
         let filters = (0..Universe::JOBS as u8).map(Place::Filter);
@@ -137,15 +145,20 @@ impl<R: Rule> Stage<R> {
         images.chain(filters)
     }
 
-    /// The place of a node, unless it is a stranger or a file.
+    /// The files where strangers and exports may stand.
+    pub(crate) fn file_places(&self) -> impl Iterator<Item = Place> {
+        let files = (0..).zip(&self.files).filter(|(_, file)| file.is_some());
+        files.filter(|_| self.universe.files).map(|(image, _)| Place::File(image))
+    }
+
+    /// The place of a node, unless it is a stranger.
     pub(crate) fn place(&self, world: &World<R>, node: NodeId) -> Option<Place> {
-        match self.images.iter().position(|&image| image == node) {
-            Some(image) => Some(Place::Image(image as u8)),
-            None => {
-                let filter = world.cast.filters.iter().position(|&filter| filter == Some(node));
-                filter.map(|filter| Place::Filter(filter as u8))
-            }
-        }
+        let at = |nodes: &[Option<NodeId>]| nodes.iter().position(|&one| one == Some(node));
+        let image = self.images.iter().position(|&image| image == node);
+        let image = image.map(|image| Place::Image(image as u8));
+        let filter = || at(&world.cast.filters).map(|filter| Place::Filter(filter as u8));
+        let file = || at(&self.files).map(|image| Place::File(image as u8));
+        image.or_else(filter).or_else(file)
     }
 
     /// The job of that number.
@@ -163,12 +176,18 @@ impl Cast {
 
 impl Universe {
     /// The name of the node at a place.
-    pub(crate) fn place_name(&self, place: Place) -> &str {
+    pub(crate) fn place_name(&self, place: Place) -> Cow<'_, str> {
         match place {
-            Place::Image(image) => &self.images[usize::from(image)].name,
-            Place::Filter(filter) => FILTERS[usize::from(filter)],
+            Place::Image(image) => Cow::Borrowed(&self.images[usize::from(image)].name),
+            Place::Filter(filter) => Cow::Borrowed(FILTERS[usize::from(filter)]),
+            Place::File(image) => Cow::Owned(file_name(&self.images[usize::from(image)].name)),
         }
     }
+}
+
+/// The name of the file node below the image of that name.
+pub(crate) fn file_name(image: &str) -> String {
+    format!("{image}-file")
 }
 
 /// The name of a stranger's node.

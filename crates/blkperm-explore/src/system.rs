@@ -11,7 +11,7 @@ use crate::command::Act;
 use crate::finding::{Class, Outcome};
 use crate::pack::Packed;
 use crate::stage::{Kept, Stage, World};
-use crate::wrong::Memo;
+use crate::wrong::{Memo, Remembered};
 
 /// What states are told apart by.
 pub trait Key:
@@ -62,7 +62,7 @@ pub trait System: Sync {
     /// What states are told apart by.
     type Key: Key;
     /// What a thread has worked out once.
-    type Memo: Default + Send;
+    type Memo: Remembered;
 
     /// The start.
     fn start(&self) -> Self::World;
@@ -106,7 +106,7 @@ pub trait System: Sync {
 pub struct Single<R: Rule> {
     /// The universe under the rule.
     pub stage: Stage<R>,
-    /// Whether false accepts are looked for. It takes memory for every state.
+    /// Whether false accepts are looked for. It takes memory for every state, as much as there is.
     pub judges: bool,
 }
 

@@ -137,6 +137,9 @@ pub struct Universe {
     pub images: Vec<ImageSpec>,
     /// How many strangers there may be at once: blkdebug nodes on an image or on a job's filter.
     pub strangers: usize,
+    /// Whether strangers and exports may stand on the images' files as well.
+    #[serde(default)]
+    pub files: bool,
     /// What a stranger may demand.
     pub demands: Vec<StrangerDemand>,
     /// How many exports there may be at once.
@@ -162,9 +165,12 @@ pub enum UniverseError {
     /// No preset has that name.
     #[error("no universe is called '{0}', and there is no such file; there are {1}")]
     NoPreset(String, String),
-    /// Nothing can happen, since a list is empty.
+    /// Nothing can happen, since a list is empty or a number is 0.
     #[error("'{0}' is empty: nothing can happen")]
     Empty(&'static str),
+    /// Two strangers, or two jobs, would be told apart that are the same.
+    #[error("'{0}' has the same thing twice")]
+    Twice(&'static str),
     /// An image stands on one that is not listed before it.
     #[error("image '{image}' stands on '{below}', which is not listed before it")]
     UnknownImage {
@@ -198,7 +204,9 @@ pub enum UniverseError {
 
 /// The presets: a name, and its text.
 const PRESETS: &[(&str, &str)] = &[
+    ("chain-2", include_str!("universe/chain-2.json")),
     ("chain", include_str!("universe/chain.json")),
+    ("chain-4", include_str!("universe/chain-4.json")),
     ("pair", include_str!("universe/pair.json")),
     ("copies", include_str!("universe/copies.json")),
     ("fork", include_str!("universe/fork.json")),
@@ -266,13 +274,19 @@ impl Universe {
         }
         let empty = [
             ("images", self.images.is_empty()),
-            ("demands", self.demands.is_empty() && self.strangers > 0),
+            ("demands", self.demands.is_empty()),
             ("a demand", self.demands.iter().any(|demand| demand.parts().is_empty())),
-            ("kinds", self.kinds.is_empty() && self.jobs > 0),
+            ("kinds", self.kinds.is_empty()),
             ("strangers, exports and jobs", self.strangers + self.exports + self.jobs == 0),
+            ("depth", self.depth == Some(0)),
         ];
         if let Some((what, _)) = empty.into_iter().find(|(_, is_empty)| *is_empty) {
             return Err(UniverseError::Empty(what));
+        }
+        let demands: Vec<Demand> = self.demands.iter().map(StrangerDemand::demand).collect();
+        let twice = [("demands", has_twice(&demands)), ("kinds", has_twice(&self.kinds))];
+        if let Some((what, _)) = twice.into_iter().find(|(_, is_twice)| *is_twice) {
+            return Err(UniverseError::Twice(what));
         }
         (0..self.images.len()).try_for_each(|place| self.check_image(place))?;
         let count: usize = (0..self.images.len()).map(|place| self.edges(place).count()).sum();
@@ -310,6 +324,10 @@ impl Universe {
             children.filter_map(move |(n, name)| Some((format!("children.{n}"), place(name)?)));
         backing.chain(children)
     }
+}
+
+fn has_twice<T: PartialEq>(all: &[T]) -> bool {
+    all.iter().enumerate().any(|(place, one)| all[..place].contains(one))
 }
 
 /// How long an image's name may be, in bytes: QEMU's names of nodes have 31, and the search adds to it.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::action::{Action, Place, Verb};
-use crate::stage::{LENGTH, job_id, stranger_name};
+use crate::stage::{LENGTH, file_name, job_id, stranger_name};
 use crate::universe::{ImageSpec, Universe};
 
 /// The text of a `.qmp` file that makes the universe's images, opens them, and does these commands.
@@ -26,7 +26,7 @@ pub fn scenario(universe: &Universe, title: &str, actions: &[Action]) -> String 
             ));
             continue;
         }
-        let file = format!("{name}-file");
+        let file = file_name(name);
         let filename = format!("{name}.qcow2");
         add(command(
             "blockdev-add",

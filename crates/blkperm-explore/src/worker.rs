@@ -7,6 +7,7 @@ use crate::check::Trace;
 use crate::finding::Class;
 use crate::store::Store;
 use crate::system::{Found, System};
+use crate::wrong::Remembered;
 
 /// How many findings of one class there are, and the first: from which state, by which command.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,6 +72,8 @@ pub(crate) struct Worker<'a, S: System> {
     system: &'a S,
     world: S::World,
     memo: S::Memo,
+    /// The memory for what is remembered, in bytes.
+    room: usize,
     start: S::Kept,
     way: Vec<(Action, S::Kept)>,
 }
@@ -79,7 +82,19 @@ impl<'a, S: System> Worker<'a, S> {
     pub(crate) fn new(system: &'a S) -> Worker<'a, S> {
         let world = system.start();
         let start = system.keep(&world);
-        Worker { system, world, memo: S::Memo::default(), start, way: Vec::new() }
+        Worker { system, world, memo: S::Memo::default(), room: usize::MAX, start, way: Vec::new() }
+    }
+
+    /// Gives it so much memory for what it remembers, in bytes; when that is used up, it forgets.
+    pub(crate) fn give_room(&mut self, bytes: usize) {
+        self.room = bytes;
+        self.forget_if_full();
+    }
+
+    fn forget_if_full(&mut self) {
+        if self.memo.bytes() > self.room {
+            self.memo = S::Memo::default();
+        }
     }
 
     /// Makes the world the state at the end of `path`.
@@ -96,8 +111,9 @@ impl<'a, S: System> Worker<'a, S> {
 
     /// Tries every command from a state.
     pub(crate) fn expand(&mut self, store: &Store<S::Key>, id: usize, into: &mut Yield<S::Key>) {
+        self.forget_if_full();
         self.go_to(&store.path(id));
-        let Worker { system, world, memo, start, way } = self;
+        let Worker { system, world, memo, start, way, .. } = self;
         let here = way.last().map_or(&*start, |(_, kept)| kept);
         let origin = store.key(id);
         debug_assert_eq!(system.key(world), origin, "a state is its way");

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use blkperm_graph::Rule;
-use rustc_hash::{FxHashMap, FxHashSet};
+use hashbrown::HashMap;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use crate::action::Action;
 use crate::command::Act;
@@ -11,8 +12,27 @@ use crate::finding::{Class, Outcome};
 use crate::pack::Packed;
 use crate::stage::{Kept, Stage, World};
 
+/// What a thread has worked out and can work out again.
+pub trait Remembered: Default + Send {
+    /// The memory that it takes, in bytes.
+    fn bytes(&self) -> usize;
+}
+
 /// For states that were asked about: whether something goes wrong after them.
-pub type Memo = FxHashMap<Packed, bool>;
+#[derive(Clone, Default, Debug)]
+pub struct Memo(HashMap<Packed, bool, FxBuildHasher>);
+
+impl Remembered for Memo {
+    fn bytes(&self) -> usize {
+        self.0.allocation_size()
+    }
+}
+
+impl Remembered for (Memo, Memo) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes()
+    }
+}
 
 /// A step on the way down: from where, by which command.
 struct Descent<R: Rule> {
@@ -25,7 +45,7 @@ impl<R: Rule + Clone> Stage<R> {
     /// for something and things are removed, and nothing else. The world stays as it is.
     pub(crate) fn goes_wrong(&self, world: &mut World<R>, memo: &mut Memo) -> bool {
         let start = self.pack(world);
-        if let Some(&known) = memo.get(&start) {
+        if let Some(&known) = memo.0.get(&start) {
             return known;
         }
         let here = world.keep();
@@ -40,7 +60,7 @@ impl<R: Rule + Clone> Stage<R> {
                 let act = self.act(world, action);
                 wrong |= matches!(act, Act::Aborted(_)) || world.stuck_jobs() > stuck;
                 let key = self.pack(world);
-                match memo.get(&key) {
+                match memo.0.get(&key) {
                     Some(known) => wrong |= known,
                     None if seen.insert(key) => waiting.push(world.keep()),
                     None => {}
@@ -52,10 +72,10 @@ impl<R: Rule + Clone> Stage<R> {
         }
         world.go_back(&here);
         if wrong {
-            memo.insert(start, true);
+            memo.0.insert(start, true);
         } else {
             // All of these lead to nothing but each other.
-            memo.extend(seen.into_iter().map(|key| (key, false)));
+            memo.0.extend(seen.into_iter().map(|key| (key, false)));
         }
         wrong
     }

@@ -41,7 +41,8 @@ A universe is a JSON object, as in
   {\"images\": [{\"name\": \"base\"}, {\"name\": \"top\", \"backing\": \"base\"}], \"strangers\": 1,
    \"demands\": [\"unshare-consistent-read\", [\"take-write\", \"unshare-write\"]], \"exports\": 1,
    \"jobs\": 1, \"kinds\": [\"commit\"], \"manual\": true, \"pauses\": false}
-An image with \"children\": [\"a\", \"b\"] instead of \"backing\" is a quorum. The presets are in
+An image with \"children\": [\"a\", \"b\"] instead of \"backing\" is a quorum; with \"files\": true, strangers
+and exports stand on the images' files as well; \"depth\": 5 ends the search there. The presets are in
 crates/blkperm-explore/src/universe/.
 
 Exit status:
@@ -54,7 +55,7 @@ Exit status:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explore {
-    /// A universe: chain, pair, copies, fork, two-jobs, large, or a file
+    /// A universe: chain-2, chain, chain-4, pair, copies, fork, two-jobs, large, or a file
     #[arg(required = true, value_name = "UNIVERSE")]
     universes: Vec<PathBuf>,
     /// The rule
@@ -70,9 +71,10 @@ pub(crate) struct Explore {
     #[arg(long, conflicts_with = "against")]
     judge: bool,
     /// The longest sequence of commands; by default what the universe says, or all
-    #[arg(long, value_name = "COMMANDS")]
+    #[arg(long, value_name = "COMMANDS", value_parser = clap::value_parser!(u32).range(1..))]
     depth: Option<u32>,
-    /// The memory for states, in MiB; when it is used up, what was covered is reported
+    /// The memory for states and what is remembered of them, in MiB; when it is used up, what was
+    /// covered is reported
     #[arg(long, default_value_t = 1024, value_name = "MIB",
           value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     memory: u32,
@@ -80,7 +82,7 @@ pub(crate) struct Explore {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Expand only this shard's part of the level at which FILE stands: K/N, with K from 1 to N. With N
-    /// alone, K is what SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX say
+    /// alone, SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX say which: any N numbers in a row
     #[arg(long, value_name = "K/N", requires = "file", requires = "part", value_parser = shard)]
     shard: Option<Shard>,
     /// Where the shard's findings go
@@ -207,14 +209,13 @@ fn shard(text: &str) -> Result<Shard, String> {
     let Ok(count) = text.parse::<u32>() else {
         return text.parse().map_err(|error: ShardError| error.to_string());
     };
-    // Tasks of an array are numbered from whatever its user says; completion indexes from 0.
-    let of_slurm = |task: u32| task.checked_sub(variable("SLURM_ARRAY_TASK_MIN").unwrap_or(1));
-    let place = variable("SLURM_ARRAY_TASK_ID").and_then(of_slurm);
-    let place = place.or_else(|| variable("JOB_COMPLETION_INDEX"));
-    let Some(place) = place else {
+    let task = variable("SLURM_ARRAY_TASK_ID").or_else(|| variable("JOB_COMPLETION_INDEX"));
+    let Some(task): Option<u32> = task else {
         return Err("give K/N: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX says which \
                     shard this is"
             .to_owned());
     };
-    Shard::new(place.saturating_add(1), count).map_err(|error| error.to_string())
+    // Whether tasks are numbered from 0, from 1, or from elsewhere: N of them in a row are all shards.
+    let place = task.checked_rem(count).unwrap_or_default();
+    Shard::new(place + 1, count).map_err(|error| error.to_string())
 }

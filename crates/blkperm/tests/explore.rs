@@ -70,7 +70,7 @@ fn shards_that_a_scheduler_numbers_find_together_what_one_machine_finds() {
     let mut levels = 0;
     loop {
         for (variable, value, part) in
-            [("SLURM_ARRAY_TASK_ID", "1", "s.1"), ("JOB_COMPLETION_INDEX", "1", "s.2")]
+            [("SLURM_ARRAY_TASK_ID", "2", "s.1"), ("JOB_COMPLETION_INDEX", "1", "s.2")]
         {
             let mut shard = blkperm(directory);
             shard.args(["explore", "small.json", "--file", "s", "--shard", "2", "--part", part]);
@@ -89,6 +89,25 @@ fn shards_that_a_scheduler_numbers_find_together_what_one_machine_finds() {
     assert_eq!(findings(&together), findings(&alone));
     let stale = blkperm(directory).args(["merge", "s", "s.1", "s.2"]).output().unwrap();
     assert_eq!(stale.status.code(), Some(2));
+}
+
+/// Whether an array begins at 0 or at 1.
+#[test]
+fn any_numbers_in_a_row_are_all_shards() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("small.json"), UNIVERSE).unwrap();
+    explore(directory, &["small.json", "--depth", "2", "--file", "s"]);
+    for tasks in [["0", "1", "2"], ["1", "2", "3"]] {
+        for (task, part) in tasks.iter().zip(["s.1", "s.2", "s.3"]) {
+            let mut shard = blkperm(directory);
+            shard.args(["explore", "small.json", "--file", "s", "--shard", "3", "--part", part]);
+            assert!(shard.env("SLURM_ARRAY_TASK_ID", task).status().unwrap().success());
+        }
+        fs::copy(directory.join("s"), directory.join("again")).unwrap();
+        let merged = blkperm(directory).args(["merge", "again", "s.1", "s.2", "s.3"]).output();
+        assert_eq!(merged.unwrap().status.code(), Some(3), "{tasks:?}");
+    }
 }
 
 #[test]

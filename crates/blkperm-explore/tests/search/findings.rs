@@ -73,6 +73,20 @@ fn what_qemu_leaves_behind_by_its_quirk_breaks_no_law() {
     assert_eq!(search.report().findings, []);
 }
 
+/// What a search with judgement remembers is bounded, too; what it forgets it works out again.
+#[test]
+fn a_search_that_has_to_forget_finds_the_same() {
+    let judged = || Single { judges: true, ..qemu(chain()) };
+    let whole = explore(&judged());
+    assert!(whole.findings.iter().any(|f| f.class.outcome == Outcome::FalseAccept));
+    let system = judged();
+    let mut search = Search::new(&system);
+    // What the states themselves need, also while their table grows.
+    let bytes = 4 * whole.bytes;
+    assert_eq!(search.run(Limits { bytes, ..ALL }, |_| true), Ended::Complete);
+    assert_eq!(search.report().findings, whole.findings);
+}
+
 #[test]
 fn a_limit_ends_the_search_and_is_reported() {
     let system = qemu(chain());

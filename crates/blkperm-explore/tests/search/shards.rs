@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use blkperm_baseline::Baseline;
 use blkperm_explore::{
@@ -26,7 +27,7 @@ fn system() -> Single<Baseline> {
 
 /// All but how long it took.
 fn numbers(report: Report) -> String {
-    format!("{:?}", Report { elapsed: Default::default(), ..report })
+    format!("{:?}", Report { elapsed: Duration::ZERO, ..report })
 }
 
 /// A file's lists of states.
@@ -40,7 +41,7 @@ fn parts(search: &Search<'_, impl System>, count: u32, directory: &Path) -> Vec<
     let part = |number| {
         let shard = Shard::new(number, count).expect("there is such a shard");
         let file = directory.join(format!("part.{number}"));
-        let part = search.run_shard(shard, |_| true).expect("nobody stops it");
+        let part = search.run_shard(shard, ALL.bytes, |_| true).expect("nobody stops it");
         search.save_part(&subject(), &part, &file).expect("there is room for it");
         file
     };
@@ -74,7 +75,9 @@ fn shards_together_find_what_one_machine_finds_state_for_state() {
     while !search.is_complete() {
         let mut files = parts(&search, 3, directory.path());
         files.reverse();
+        let before = search.report().elapsed;
         search.merge_files(&subject(), &files).unwrap();
+        assert!(search.report().elapsed > before, "the shards' times count");
     }
     search.save(&subject(), &split).unwrap();
     let mut alone = Search::new(&system);
@@ -82,6 +85,33 @@ fn shards_together_find_what_one_machine_finds_state_for_state() {
     alone.save(&subject(), &whole).unwrap();
     assert_eq!(numbers(search.report()), numbers(alone.report()));
     assert_eq!(states(&split), states(&whole));
+}
+
+#[test]
+fn a_shard_that_is_stopped_or_has_no_room_says_so() {
+    let system = system();
+    let search = Search::new(&system);
+    let shard = Shard::new(1, 1).unwrap();
+    assert_eq!(search.run_shard(shard, ALL.bytes, |_| false), Err(Ended::Stopped));
+    assert_eq!(search.run_shard(shard, 100, |_| true), Err(Ended::Memory));
+}
+
+/// A file is written beside the one before, and takes its place when it is whole: what a process that is
+/// killed leaves beside it is never read.
+#[test]
+fn a_search_goes_on_from_its_file_when_it_was_killed_while_it_wrote_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("search");
+    let system = system();
+    let mut search = Search::new(&system);
+    search.run(Limits { depth: 3, ..ALL }, |_| true);
+    search.save(&subject(), &file).unwrap();
+    let whole = fs::read(&file).unwrap();
+    fs::write(directory.path().join("search.new"), &whole[..whole.len() / 2]).unwrap();
+    let mut search = Search::load(&system, &subject(), &file).unwrap();
+    assert_eq!(search.run(ALL, |_| true), Ended::Complete);
+    search.save(&subject(), &file).unwrap();
+    assert_eq!(numbers(search.report()), numbers(explore(&system)));
 }
 
 #[test]

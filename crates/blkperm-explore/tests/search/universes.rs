@@ -2,7 +2,8 @@
 
 use blkperm_explore::{Universe, UniverseError};
 
-const FINE: &str = r#""demands": ["take-write"], "kinds": [], "manual": false, "pauses": false}"#;
+const FINE: &str =
+    r#""demands": ["take-write"], "kinds": ["mirror"], "manual": false, "pauses": false}"#;
 
 fn with(images: &str, strangers: usize, rest: &str) -> Result<Universe, UniverseError> {
     let head = format!(r#"{{"images": [{images}], "strangers": {strangers}, "#);
@@ -22,6 +23,18 @@ fn what_is_no_universe_is_refused() {
     assert!(matches!(member, Err(UniverseError::Syntax(text)) if text.contains("manuel")));
     assert_eq!(one(&FINE.replace(r#""take-write""#, "")), Err(UniverseError::Empty("demands")));
     assert_eq!(one(&FINE.replace(r#""take-write""#, "[]")), Err(UniverseError::Empty("a demand")));
+    assert_eq!(one(&FINE.replace(r#""mirror""#, "")), Err(UniverseError::Empty("kinds")));
+    assert_eq!(with("", 1, FINE), Err(UniverseError::Empty("images")));
+    let nothing = UniverseError::Empty("strangers, exports and jobs");
+    assert_eq!(with(r#"{"name": "a"}"#, 0, FINE), Err(nothing));
+    let depth = |depth: u32| one(&FINE.replace('}', &format!(r#", "depth": {depth}}}"#)));
+    assert!(depth(1).is_ok());
+    assert_eq!(depth(0), Err(UniverseError::Empty("depth")));
+    let both = [r#"["take-write", "take-resize"]"#, r#"["take-resize", "take-write"]"#].join(", ");
+    let same = one(&FINE.replace(r#""take-write""#, &both));
+    assert_eq!(same, Err(UniverseError::Twice("demands")));
+    let same = one(&FINE.replace(r#""mirror""#, r#""mirror", "mirror""#));
+    assert_eq!(same, Err(UniverseError::Twice("kinds")));
     let too_many = UniverseError::TooMany { what: "strangers", count: 4, limit: 3 };
     assert_eq!(with(r#"{"name": "a"}"#, 4, FINE), Err(too_many));
     let below = with(r#"{"name": "a", "backing": "b"}"#, 1, FINE);

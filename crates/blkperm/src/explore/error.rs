@@ -31,6 +31,12 @@ pub(crate) enum Error {
     /// A shard was stopped before its end.
     #[error("stopped: the shard's part is not written")]
     Stopped,
+    /// A shard has found more than there is room for.
+    #[error(
+        "the memory is used up, and the shard's part is not written: give --memory more, or split \
+             the level into more shards"
+    )]
+    ShardTooLarge,
     /// A search of an ablation did not come to its end.
     #[error("universe '{0}' was not explored to its end: give --memory more, or --depth")]
     Unfinished(String),

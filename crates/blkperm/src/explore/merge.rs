@@ -76,7 +76,11 @@ impl WithSystem for Merging<'_> {
             false => format!("{} of them to be explored next", progress.frontier),
         };
         let (states, transitions) = (progress.states, progress.transitions);
-        writeln!(anstream::stdout(), "{states} states, {transitions} transitions; {rest}")?;
+        let seconds = progress.elapsed.as_secs_f64();
+        writeln!(
+            anstream::stdout(),
+            "{states} states, {transitions} transitions; {rest}; {seconds:.1} s of all shards together"
+        )?;
         Ok(ExitCode::from(if search.is_complete() { 0 } else { 3 }))
     }
 }

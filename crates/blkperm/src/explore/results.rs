@@ -10,6 +10,7 @@ use crate::machine::Machine;
 use crate::registry::Combination;
 use blkperm_explore::{Ended, Limits, Outcome, Subject};
 use blkperm_qemu::Programs;
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,14 @@ impl Row {
     }
 }
 
+/// What several universes have of an outcome.
+#[derive(Clone, Default)]
+struct Sum {
+    /// The classes, each once.
+    titles: BTreeSet<String>,
+    times: u64,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Tally {
     classes: usize,
@@ -72,7 +81,8 @@ pub(super) fn write_ablation(
     limits: impl Fn(&str) -> Result<Limits, Error>,
     programs: Option<&Programs>,
 ) -> Result<(), Error> {
-    let mut sums = [[Tally::default(); COLUMNS.len()]; Combination::ALL.len()];
+    let mut sums = vec![vec![Sum::default(); COLUMNS.len()]; Combination::ALL.len()];
+    let mut in_part = Vec::new();
     for universe in universes {
         let text = load(universe)?;
         let limits = limits(&text)?;
@@ -80,16 +90,18 @@ pub(super) fn write_ablation(
         let rows: Vec<Row> = rows.into_iter().collect::<Result<_, _>>()?;
         for (sums, row) in sums.iter_mut().zip(&rows) {
             for (sum, (outcome, _)) in sums.iter_mut().zip(COLUMNS) {
-                let cell = row.cell(outcome);
-                sum.classes += cell.classes;
-                sum.times += cell.times;
+                sum.titles.extend(row.classes(outcome).map(|class| class.title.clone()));
+                sum.times += row.cell(outcome).times;
             }
+        }
+        if rows.iter().any(|row| row.alone.ended != Ended::Complete) {
+            in_part.push(format!("`{}`", stem(universe)));
         }
         write(file, &stem(universe), &universe_part(&stem(universe), &rows))?;
     }
     let names: Vec<String> =
         universes.iter().map(|universe| format!("`{}`", stem(universe))).collect();
-    write(file, "ablation", &ablation_part(&names, &sums))
+    write(file, "ablation", &ablation_part(&names, &in_part, &sums))
 }
 
 fn row(
@@ -126,15 +138,28 @@ fn table_head() -> String {
     format!("{} |\n", names.join(" | "))
 }
 
-fn ablation_part(universes: &[String], sums: &[[Tally; COLUMNS.len()]]) -> String {
+fn ablation_part(universes: &[String], in_part: &[String], sums: &[Vec<Sum>]) -> String {
     let mut text = format!("\n## All of {} together\n\n", universes.join(", "));
     let _ = write!(text, "| rule and completion | {}", table_head());
     let _ = writeln!(text, "|---|{}", "---:|".repeat(COLUMNS.len()));
     for (combination, sums) in Combination::ALL.iter().zip(sums) {
-        let cells: Vec<String> = sums.iter().map(|sum| sum.text()).collect();
+        let tally = |sum: &Sum| Tally { classes: sum.titles.len(), times: sum.times };
+        let cells: Vec<String> = sums.iter().map(|sum| tally(sum).text()).collect();
         let _ = writeln!(text, "| {combination} | {} |", cells.join(" | "));
     }
-    text.push_str("\nClasses, each once for each universe, and in parentheses transitions.\n");
+    text.push_str(
+        "\nClasses, each once in however many universes it is, and in parentheses transitions.",
+    );
+    if in_part.is_empty() {
+        text.push('\n');
+    } else {
+        let _ = writeln!(
+            text,
+            " They are lower bounds: of {}, all sequences up to the length that each names are \
+             explored, and none that is longer.",
+            in_part.join(", ")
+        );
+    }
     text
 }
 
@@ -221,8 +246,9 @@ fn class_line(class: &Class) -> String {
 /// Rewrites the part of a document that tells of one search.
 pub(super) fn write_search(file: &Path, report: &Report) -> Result<(), Error> {
     let Report { universe, combination, states, transitions, refused, seconds, .. } = report;
-    let name = format!("{universe} {combination}");
-    let mut text = format!("\n## Universe `{universe}` under {combination}\n\n");
+    let beside = report.against.as_ref().map(|other| format!(" against {other}"));
+    let name = format!("{universe} {combination}{}", beside.unwrap_or_default());
+    let mut text = format!("\n## Universe `{universe}` under {}\n\n", &name[universe.len() + 1..]);
     let _ = writeln!(
         text,
         "{}: {states} states, {transitions} transitions, {refused} of them refused, ways of up to {} \

@@ -45,7 +45,11 @@ impl WithSystem for Explorer<'_> {
             if let Some(file) = file.filter(|file| !file.exists()) {
                 return Err(Error::NothingToShare(file.to_owned()));
             }
-            let found = search.run_shard(shard, show).ok_or(Error::Stopped)?;
+            let found =
+                search.run_shard(shard, limits.bytes, show).map_err(|ended| match ended {
+                    Ended::Memory => Error::ShardTooLarge,
+                    _ => Error::Stopped,
+                })?;
             search.save_part(subject, &found, part)?;
             return Ok(None);
         }

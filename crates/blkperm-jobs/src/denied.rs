@@ -71,6 +71,17 @@ pub enum Denied {
     /// The option of that name keeps a node from being reopened.
     #[error("option '{0}' cannot be changed")]
     CannotChangeOption(&'static str),
+    /// A node cannot be reopened without the option with which it was opened.
+    #[error("option '{0}' cannot be left out again")]
+    CannotResetOption(&'static str),
+    /// A node's driver has no means to reopen it.
+    #[error("node '{node}' of driver {driver} cannot be reopened")]
+    CannotReopen {
+        /// The driver's name.
+        driver: &'static str,
+        /// The node's name.
+        node: String,
+    },
     /// The filter of a job could not be opened.
     #[error("the job's filter could not be opened: {0}")]
     FilterNotCreated(#[source] Box<Denied>),

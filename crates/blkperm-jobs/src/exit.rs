@@ -123,7 +123,7 @@ impl<R: Rule> Step<R> {
     }
 
     fn can_be_done(&self, graph: &Graph<R>, heirs: &Heirs) -> bool {
-        require_changeable(graph, &self.reopened(graph, heirs)).is_ok()
+        require_changeable(graph, heirs, &self.reopened(graph, heirs)).is_ok()
     }
 
     fn act(&self, change: &mut Change<'_, R>, heirs: &Heirs) -> Result<(), Refusal> {
@@ -131,7 +131,7 @@ impl<R: Rule> Step<R> {
             Deed::Change(action) => action(change),
             Deed::Reopen { .. } => {
                 let reopened = self.reopened(change.graph(), heirs);
-                if require_changeable(change.graph(), &reopened).is_ok() {
+                if require_changeable(change.graph(), heirs, &reopened).is_ok() {
                     set_all(change, &reopened);
                 }
                 Ok(())
@@ -217,13 +217,13 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Does a step, with the pause that belongs to it.
     fn pausing(&mut self, step: &Step<R>) -> Result<(), Refusal> {
-        if !step.can_be_done(&self.graph, &self.heirs) {
-            return Ok(());
-        }
         match step.pause {
             Pause::None => {}
             Pause::Change => self.drain_all(),
             Pause::Backend(backend) => self.drain_backend(backend),
+        }
+        if !step.can_be_done(&self.graph, &self.heirs) {
+            return Ok(());
         }
         let heirs = &self.heirs;
         self.graph.transact(|change| step.act(change, heirs))?;

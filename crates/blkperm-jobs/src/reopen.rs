@@ -16,6 +16,8 @@ pub struct Heirs {
     parents: HashMap<NodeId, NodeId>,
     /// The nodes for which it was said whether they are read-only.
     decided: HashSet<NodeId>,
+    /// The nodes that cannot be reopened, with the reason.
+    obstacles: HashMap<NodeId, Denied>,
 }
 
 impl Heirs {
@@ -54,6 +56,11 @@ impl Heirs {
         }
     }
 
+    /// Takes note that the node cannot be reopened, and why.
+    pub fn set_obstacle(&mut self, node: NodeId, denied: Denied) {
+        self.obstacles.insert(node, denied);
+    }
+
     /// Lets the node, and those below it, stand for themselves that were opened for `root` and are
     /// no longer its children once `edge` is gone.
     ///
@@ -72,6 +79,7 @@ impl Heirs {
         let is_there = |&node: &NodeId| graph.contains_node(node);
         self.parents.retain(|child, parent| is_there(child) && is_there(parent));
         self.decided.retain(is_there);
+        self.obstacles.retain(|node, _| is_there(node));
     }
 
     /// The node that is to be read-only or read-write, and those below it that were opened for it,
@@ -130,8 +138,8 @@ impl<R: Rule> BlockLayer<R> {
     pub fn set_read_only(&mut self, node: NodeId, read_only: bool) -> Result<(), Denied> {
         let reopened = self.heirs.reopened(&self.graph, node, read_only);
         self.drained(&nodes(&reopened), |layer| {
-            require_changeable(&layer.graph, &reopened)?;
             layer.drain_all();
+            require_changeable(&layer.graph, &layer.heirs, &reopened)?;
             layer.graph.transact(|change| {
                 set_all(change, &reopened);
                 Ok(())
@@ -148,17 +156,22 @@ impl<R: Rule> BlockLayer<R> {
 ///
 /// # Errors
 ///
-/// [`Denied::CannotChangeOption`]: QEMU's quirk: it compares what is force-shared with the word that
-/// this was read from.
+/// What keeps the first of them from it; [`Denied::CannotChangeOption`]: QEMU's quirk: it compares
+/// what is force-shared with the word that this was read from.
 pub(crate) fn require_changeable<R: Rule>(
     graph: &Graph<R>,
+    heirs: &Heirs,
     reopened: &[(NodeId, bool)],
 ) -> Result<(), Denied> {
-    let is_shared = |&(node, _): &(NodeId, bool)| graph.state(node).contains(State::FORCE_SHARE);
-    if reopened.iter().any(is_shared) {
-        return Err(Denied::CannotChangeOption("force-share"));
-    }
-    Ok(())
+    reopened.iter().try_for_each(|&(node, _)| {
+        if let Some(denied) = heirs.obstacles.get(&node) {
+            return Err(denied.clone());
+        }
+        match graph.state(node).contains(State::FORCE_SHARE) {
+            true => Err(Denied::CannotChangeOption("force-share")),
+            false => Ok(()),
+        }
+    })
 }
 
 fn nodes(reopened: &[(NodeId, bool)]) -> Vec<NodeId> {

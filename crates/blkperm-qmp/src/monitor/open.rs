@@ -11,9 +11,11 @@ mod protocol;
 mod quorum;
 
 use blkperm_graph::{NewNode, NodeId, Role, Rule, State};
+use blkperm_jobs::Denied;
 use serde_json::Value;
 
 use super::node::NodeDetail;
+use super::reopen::Reopening;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::{
     BlockdevBase, BlockdevDetectZeroesOptions, BlockdevDiscardOptions, BlockdevOptions,
@@ -194,6 +196,9 @@ impl<R: Rule> Monitor<R> {
             ..NewNode::new(&name, driver)
         });
         self.layer.heirs.set_own_read_only(node, options.base.read_only.is_some());
+        if let Some(denied) = obstacle(&name, driver.name, options.base.active) {
+            self.layer.heirs.set_obstacle(node, denied);
+        }
         let detail = self.nodes.get_mut(&name);
         *detail = NodeDetail::default();
         detail.explicit = flatten(options);
@@ -314,6 +319,18 @@ impl<R: Rule> Monitor<R> {
         self.layer.graph.transact(|change| change.attach(parent, child, name, role))?;
         Ok(())
     }
+}
+
+/// What will keep a node from being reopened.
+///
+/// QEMU's quirk: that it was said whether the node is to be active is enough.
+///
+/// Source: `bdrv_reopen_prepare` in `block.c`, QEMU 10.0.
+fn obstacle(node: &str, driver: &'static str, active: Option<bool>) -> Option<Denied> {
+    if Reopening::of(driver).is_none() {
+        return Some(Denied::CannotReopen { driver, node: node.to_owned() });
+    }
+    active.map(|_| Denied::CannotResetOption("active"))
 }
 
 /// Why a node was not opened.

@@ -16,6 +16,7 @@ use super::open::raw_driver;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::{BlockdevCacheOptions, BlockdevOptions, BlockdevReopen};
 use crate::qapi::flat::flatten;
+pub(super) use driver::Reopening;
 use prepare::{Old, Preparation};
 use queue::{Entry, is_on};
 

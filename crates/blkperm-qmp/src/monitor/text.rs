@@ -30,6 +30,12 @@ fn text(denied: &Denied) -> String {
             format!("'{node}' is not in the backing chain of '{top}'")
         }
         Denied::CannotChangeOption(option) => format!("Cannot change the option '{option}'"),
+        Denied::CannotResetOption(option) => {
+            format!("Option '{option}' cannot be reset to its default value")
+        }
+        Denied::CannotReopen { driver, node } => format!(
+            "Block format '{driver}' used by node '{node}' does not support reopening files"
+        ),
         Denied::FilterNotCreated(why) => format!("Could not create node: {}", text(why)),
         Denied::FilterNotInserted(why) => format!("Could not replace node: {}", refused(why)),
         Denied::FrozenLink { edge, parent, child } => {

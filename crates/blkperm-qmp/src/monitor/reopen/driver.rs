@@ -2,7 +2,7 @@
 
 /// What a driver can do when a node of it is reopened.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reopening {
+pub(in crate::monitor) struct Reopening {
     /// The options that go back to their defaults when they are not given (`mutable_opts`). Those
     /// that end in a dot stand for all that begin so.
     pub(super) resettable: &'static [&'static str],
@@ -53,7 +53,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
 
 impl Reopening {
     /// What the driver of that name can do; none if its nodes cannot be reopened.
-    pub(super) fn of(driver: &str) -> Option<Reopening> {
+    pub(in crate::monitor) fn of(driver: &str) -> Option<Reopening> {
         let row = TABLE.iter().find(|(name, ..)| *name == driver);
         row.map(|&(_, resettable, changeable)| Reopening { resettable, changeable })
     }

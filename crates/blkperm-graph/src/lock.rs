@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
-use crate::{Demand, Graph, NodeId, ParentName, Rule, Slot, State};
+use crate::{Demand, Fault, Graph, NodeId, Refusal, Rule, Slot, State};
 
 /// The nodes that have each file open, by what the file is. Files are opened rarely, so that copies
 /// of a graph share the tables until one of them opens or closes one.
@@ -49,9 +49,14 @@ impl Locks {
 
     /// The other nodes that have the same file open.
     pub(crate) fn others(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let Tables { file_of, nodes_of, .. } = &*self.0;
-        let nodes = file_of.get(&node).and_then(|file| nodes_of.get(file));
-        nodes.into_iter().flatten().copied().filter(move |&other| other != node)
+        let file = self.0.file_of.get(&node);
+        let nodes = file.into_iter().flat_map(|file| self.nodes(file));
+        nodes.filter(move |&other| other != node)
+    }
+
+    /// The nodes that have the file open.
+    fn nodes(&self, file: &str) -> impl Iterator<Item = NodeId> + Clone + '_ {
+        self.0.nodes_of.get(file).into_iter().flatten().copied()
     }
 }
 
@@ -62,32 +67,54 @@ impl<R: Rule> Graph<R> {
         self.locks.insert(node, file);
     }
 
+    /// Requires of the other nodes that have it open that somebody who is no node yet can lock a file
+    /// of the host; `name` is for the refusal.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Locked`] with the first part of `demand` that is not allowed.
+    pub fn require_lock(&self, file: &str, name: &str, demand: Demand) -> Result<(), Refusal> {
+        let nodes = self.locks.nodes(file);
+        match self.denied(demand, nodes.clone()) {
+            Some(slot) => Err(Refusal::Permissions(vec![self.locked(name, slot, nodes)])),
+            None => Ok(()),
+        }
+    }
+
     /// What the node would demand of its file in vain: the first thing, taken before unshared, that
     /// another node's lock on the same file does not allow.
     pub(crate) fn lock_fault(&self, id: NodeId) -> Option<Slot> {
-        let own = self.locked_by(id);
-        let others = self.locks.others(id).map(|other| self.locked_by(other));
-        let foreign = others.fold(Demand::NONE, Demand::union);
-        let denied = Demand::new(foreign.unshare(), foreign.take());
-        own.intersection(denied).slots().next()
+        self.denied(self.locked_by(id), self.locks.others(id))
     }
 
-    /// Those because of whom other nodes with the same file do not allow `slot`.
-    pub(crate) fn locking(&self, id: NodeId, slot: Slot) -> Vec<ParentName> {
+    /// The fault of a node that demands `slot` of its file in vain.
+    pub(crate) fn lock_fault_at(&self, id: NodeId) -> Option<Fault> {
+        let slot = self.lock_fault(id)?;
+        Some(self.locked(self.name(id), slot, self.locks.others(id)))
+    }
+
+    fn denied(&self, demand: Demand, nodes: impl Iterator<Item = NodeId>) -> Option<Slot> {
+        let foreign = nodes.map(|node| self.locked_by(node)).fold(Demand::NONE, Demand::union);
+        let denied = Demand::new(foreign.unshare(), foreign.take());
+        demand.intersection(denied).slots().next()
+    }
+
+    /// The fault of somebody whom the nodes do not allow `slot` of the file that they have open.
+    fn locked(&self, name: &str, slot: Slot, nodes: impl Iterator<Item = NodeId>) -> Fault {
         let permission = slot.permission();
         let opposite = match slot.is_take() {
             true => Demand::unsharing(permission),
             false => Demand::taking(permission),
         };
-        let mut found = Vec::new();
-        for other in self.locks.others(id) {
-            for source in self.parents(other).flat_map(|edge| self.sources(edge, opposite)) {
-                if !found.contains(&source) {
-                    found.push(source);
+        let mut sources = Vec::new();
+        for node in nodes.filter(|_| self.tells_why) {
+            for source in self.parents(node).flat_map(|edge| self.sources(edge, opposite)) {
+                if !sources.contains(&source) {
+                    sources.push(source);
                 }
             }
         }
-        found
+        Fault::Locked { node: name.to_owned(), slot, sources }
     }
 
     /// What the node locks now. An inactive node locks what it did when it was active last, which is

@@ -214,10 +214,7 @@ impl<R: Rule> Refused<'_, R> {
         for &node in &self.faulty {
             graph.conflicts_at(node, &mut faults);
             faults.extend(graph.state_fault_at(node));
-            if let Some(slot) = graph.lock_fault(node) {
-                let sources = if graph.tells_why { graph.locking(node, slot) } else { Vec::new() };
-                faults.push(Fault::Locked { node: graph.name(node).to_owned(), slot, sources });
-            }
+            faults.extend(graph.lock_fault_at(node));
         }
         Refusal::Permissions(faults)
     }

@@ -7,6 +7,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+/// What QEMU writes on its standard output, where its monitor is too, when it makes an image.
+///
+/// Source: `bdrv_img_create` in `block.c`, QEMU 10.0.
+const MAKING_AN_IMAGE: &str = "Formatting '";
+
 /// A connection to a monitor that speaks QMP.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -83,6 +88,9 @@ impl Connection {
     /// The next message that is not an event; none at the end of the connection.
     fn receive(&mut self, deadline: Instant, what: &Value) -> Result<Option<Value>, Error> {
         while let Some(line) = self.line(deadline, what)? {
+            if line.starts_with(MAKING_AN_IMAGE) {
+                continue;
+            }
             let text = line.replace(&format!("{}/", self.directory), "");
             let text = text.replace(&self.directory, ".");
             let message: Value = serde_json::from_str(&text)

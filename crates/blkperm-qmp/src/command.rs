@@ -132,6 +132,8 @@ commands! {
     "block-commit" => BlockCommit(job::BlockCommit),
     /// Puts an overlay in a node's place.
     "blockdev-snapshot" => BlockdevSnapshot(transaction::BlockdevSnapshot),
+    /// Puts an overlay in a node's place whose image it opens, or makes.
+    "blockdev-snapshot-sync" => BlockdevSnapshotSync(transaction::BlockdevSnapshotSync),
     /// Makes a node longer or shorter.
     "block_resize" => BlockResize(blockdev::BlockResize),
     /// Lists the block jobs.

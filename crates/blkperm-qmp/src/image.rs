@@ -113,6 +113,21 @@ impl ImageHeader {
             writable: true,
         }
     }
+
+    /// A new image in one file, of which the guest sees `size` bytes or a little more, with the names
+    /// of its backing file and of that one's format.
+    pub fn fresh(format: ImageFormat, size: u64, backing: Option<(&str, &str)>) -> ImageHeader {
+        let size = whole_sectors(size);
+        let virtual_size = if format == ImageFormat::Vpc { fresh::vpc_size(size) } else { size };
+        let name = backing.map_or(0, |(filename, _)| filename.len() as u64);
+        ImageHeader {
+            format,
+            virtual_size,
+            backing_file: backing.map(|(filename, _)| filename.to_owned()),
+            backing_format: backing.and_then(|(_, backing)| fresh::written_format(format, backing)),
+            ..ImageHeader::raw(fresh::length(format, virtual_size, name))
+        }
+    }
 }
 
 /// A file with a part of an image's data.
@@ -178,6 +193,19 @@ pub trait ImageStore: Send {
     fn create(&mut self, _image: &Image) -> Result<(), ImageError> {
         Err(ImageError::PermissionDenied)
     }
+
+    /// Puts an image there whose header is known, in place of one of the same name, as a driver that
+    /// makes images does.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there cannot be such a file, and where the store only reads.
+    fn insert(&mut self, _filename: &str, _header: ImageHeader) -> Result<(), ImageError> {
+        Err(ImageError::PermissionDenied)
+    }
+
+    /// Takes an image away that was [put there](ImageStore::insert).
+    fn remove(&mut self, _filename: &str) {}
 
     /// The store as it is, for a fork of the monitor that looks images up in it.
     fn fork(&self) -> Box<dyn ImageStore>;

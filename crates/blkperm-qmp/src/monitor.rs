@@ -16,6 +16,7 @@ mod object;
 mod open;
 mod reopen;
 mod resize;
+mod snapshot;
 pub mod text;
 mod transaction;
 
@@ -190,6 +191,7 @@ impl<R: Rule> Monitor<R> {
             Command::BlockResize(arguments) => self.block_resize(arguments),
             Command::BlockdevReopen(arguments) => self.blockdev_reopen(arguments),
             Command::BlockdevSnapshot(arguments) => self.blockdev_snapshot(arguments),
+            Command::BlockdevSnapshotSync(arguments) => self.blockdev_snapshot_sync(arguments),
             Command::Transaction(arguments) => self.transaction(arguments),
             Command::XBlockdevChange(arguments) => self.x_blockdev_change(arguments),
             Command::NbdServerStart(arguments) => self.nbd_server_start(arguments),

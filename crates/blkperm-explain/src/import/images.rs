@@ -56,6 +56,15 @@ impl ImageStore for KnownImages {
         }
     }
 
+    fn insert(&mut self, filename: &str, header: ImageHeader) -> Result<(), ImageError> {
+        self.headers.insert(filename.to_owned(), header);
+        Ok(())
+    }
+
+    fn remove(&mut self, filename: &str) {
+        self.headers.remove(filename);
+    }
+
     fn fork(&self) -> Box<dyn ImageStore> {
         Box::new(self.clone())
     }

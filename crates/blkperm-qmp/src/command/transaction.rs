@@ -15,6 +15,32 @@ pub struct BlockdevSnapshot {
 }
 
 qapi_enum! {
+    /// Whether an image is made.
+    pub enum NewImageMode {
+        Existing = "existing",
+        AbsolutePaths = "absolute-paths",
+    }
+}
+
+/// The arguments of `blockdev-snapshot-sync`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlockdevSnapshotSync {
+    /// The block device, of which the storage daemon has none.
+    pub device: Option<String>,
+    /// The node that becomes the backing file.
+    pub node_name: Option<String>,
+    /// The overlay's image.
+    pub snapshot_file: String,
+    /// The name of the overlay's node.
+    pub snapshot_node_name: Option<String>,
+    /// The overlay's format; qcow2 by default.
+    pub format: Option<String>,
+    /// Whether the overlay's image is made; it is by default.
+    pub mode: Option<NewImageMode>,
+}
+
+qapi_enum! {
     /// What a transaction can do.
     pub enum TransactionActionKind {
         Abort = "abort",
@@ -60,6 +86,8 @@ pub enum Action {
     BlockdevBackup(Box<Wrapped<BlockdevBackup>>),
     /// Puts an overlay in a node's place.
     BlockdevSnapshot(Wrapped<BlockdevSnapshot>),
+    /// Puts an overlay in a node's place whose image it opens, or makes.
+    BlockdevSnapshotSync(Box<Wrapped<BlockdevSnapshotSync>>),
 }
 
 /// An action's arguments.

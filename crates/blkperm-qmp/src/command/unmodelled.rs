@@ -35,6 +35,5 @@ pub const UNMODELLED: &[&str] = &[
     "drive-mirror",
     "drive-backup",
     "change-backing-file",
-    "blockdev-snapshot-sync",
     "query-blockstats",
 ];

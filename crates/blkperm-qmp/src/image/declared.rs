@@ -29,20 +29,12 @@ impl ImageStore for DeclaredImages {
         let backing_header = backing.map(|backing| self.probe(&backing.filename)).transpose()?;
         let inherited = || backing_header.map_or(0, |header| header.virtual_size);
         let size = whole_sectors(image.size.unwrap_or_else(inherited));
-        let virtual_size = match image.format {
-            ImageFormat::Vpc => fresh::vpc_size(size),
-            _ => size,
-        };
-        let name = backing.map_or(0, |backing| backing.filename.len() as u64);
+        let backing = backing.map(|it| (it.filename.as_str(), it.format.name()));
         let header = ImageHeader {
-            format: image.format,
-            virtual_size,
-            backing_file: backing.map(|backing| backing.filename.clone()),
-            backing_format: backing.and_then(|backing| written_format(image, backing.format)),
             data_file: image.data_file().map(str::to_owned),
             extents: self.extents(image, size),
             passphrase: image.secret.clone(),
-            ..ImageHeader::raw(fresh::length(image.format, virtual_size, name))
+            ..ImageHeader::fresh(image.format, size, backing)
         };
         let file_length = match &header {
             header if !header.extents.is_empty() => fresh::DESCRIPTION,
@@ -56,18 +48,21 @@ impl ImageStore for DeclaredImages {
         Ok(())
     }
 
+    fn insert(&mut self, filename: &str, header: ImageHeader) -> Result<(), ImageError> {
+        let plain = filename.trim_start_matches("./");
+        if plain.is_empty() || plain.contains('/') {
+            return Err(ImageError::NotFound);
+        }
+        self.headers.insert(plain.to_owned(), header);
+        Ok(())
+    }
+
+    fn remove(&mut self, filename: &str) {
+        self.headers.remove(filename.trim_start_matches("./"));
+    }
+
     fn fork(&self) -> Box<dyn ImageStore> {
         Box::new(self.clone())
-    }
-}
-
-/// The format of the backing file as the header has it; some formats have no place for it.
-fn written_format(image: &Image, backing: ImageFormat) -> Option<String> {
-    match (image.format, backing) {
-        (ImageFormat::Qcow, _) => None,
-        (ImageFormat::Qed, ImageFormat::Raw) => Some("raw".to_owned()),
-        (ImageFormat::Qed, _) => None,
-        (_, format) => Some(format.to_string()),
     }
 }
 

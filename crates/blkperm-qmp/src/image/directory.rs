@@ -1,26 +1,33 @@
 //! Images in real files.
 
 use super::{ImageError, ImageHeader, ImageStore, header};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::{fs, io};
 
-/// The image files of a directory, to which relative filenames belong.
+/// The image files of a directory, to which relative filenames belong, and those that were put there
+/// without anything being written.
 #[derive(Clone, Debug)]
 pub struct Directory {
     path: PathBuf,
+    /// What was put there; nothing where that was taken away again.
+    imagined: HashMap<PathBuf, Option<ImageHeader>>,
 }
 
 impl Directory {
     /// Looks relative filenames up in `path`.
     pub fn new(path: impl Into<PathBuf>) -> Directory {
-        Directory { path: path.into() }
+        Directory { path: path.into(), imagined: HashMap::new() }
     }
 }
 
 impl ImageStore for Directory {
     fn probe(&self, filename: &str) -> Result<ImageHeader, ImageError> {
         let path = self.path.join(filename);
+        if let Some(imagined) = self.imagined.get(&path) {
+            return imagined.clone().ok_or(ImageError::NotFound);
+        }
         let metadata = path.metadata()?;
         if metadata.is_dir() {
             return Err(ImageError::IsADirectory);
@@ -39,6 +46,25 @@ impl ImageStore for Directory {
 
     fn read_passphrase(&self, filename: &str) -> Result<Vec<u8>, ImageError> {
         Ok(fs::read(self.path.join(filename))?)
+    }
+
+    fn insert(&mut self, filename: &str, header: ImageHeader) -> Result<(), ImageError> {
+        let path = self.path.join(filename);
+        match path.metadata() {
+            _ if filename.is_empty() => return Err(ImageError::NotFound),
+            Ok(metadata) if metadata.is_dir() => return Err(ImageError::IsADirectory),
+            Ok(_) => drop(OpenOptions::new().write(true).open(&path)?),
+            Err(_) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                folder.map_or(Ok(()), |folder| folder.metadata().map(|_| ()))?;
+            }
+        }
+        self.imagined.insert(path, Some(header));
+        Ok(())
+    }
+
+    fn remove(&mut self, filename: &str) {
+        self.imagined.insert(self.path.join(filename), None);
     }
 
     fn fork(&self) -> Box<dyn ImageStore> {

@@ -28,6 +28,16 @@ pub(super) fn length(format: ImageFormat, size: u64, name: u64) -> u64 {
     }
 }
 
+/// The format of the backing file as the header has it; some formats have no place for it.
+pub(super) fn written_format(format: ImageFormat, backing: &str) -> Option<String> {
+    let is_written = match format {
+        ImageFormat::Qcow => false,
+        ImageFormat::Qed => backing == "raw",
+        _ => true,
+    };
+    is_written.then(|| backing.to_owned())
+}
+
 /// The length of a vmdk image that is but a description of others, in whole sectors: its text
 /// holds a random number without its leading zeroes.
 pub(super) const DESCRIPTION: u64 = SECTOR;

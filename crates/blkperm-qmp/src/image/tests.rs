@@ -207,3 +207,28 @@ fn probing_changes_nothing() {
     Directory::new(&scratch.0).probe("x.qcow2").unwrap();
     assert_eq!((fs::read(&file).unwrap(), file.metadata().unwrap().modified().unwrap()), before);
 }
+
+#[test]
+fn what_is_put_into_a_directory_is_not_written() {
+    let scratch = Scratch::new("imagined");
+    fs::write(scratch.0.join("there"), b"raw").unwrap();
+    fs::create_dir(scratch.0.join("folder")).unwrap();
+    let mut directory = Directory::new(&scratch.0);
+    let header = ImageHeader::fresh(ImageFormat::Qcow2, 1 << 20, Some(("there", "raw")));
+    let before = directory.fork();
+    for filename in ["there", "new", "folder/new"] {
+        directory.insert(filename, header.clone()).unwrap();
+        assert_eq!(directory.probe(filename).unwrap(), header, "{filename}");
+    }
+    assert_eq!(fs::read(scratch.0.join("there")).unwrap(), b"raw");
+    assert!(!scratch.0.join("new").exists());
+    assert_eq!(before.probe("there").unwrap().format, ImageFormat::Raw);
+    directory.remove("there");
+    assert!(matches!(directory.probe("there"), Err(ImageError::NotFound)));
+    for filename in ["", "nosuch/new"] {
+        let refused = directory.insert(filename, header.clone());
+        assert!(matches!(refused, Err(ImageError::NotFound)), "{filename}");
+    }
+    let refused = directory.insert("folder", header);
+    assert!(matches!(refused, Err(ImageError::IsADirectory)));
+}

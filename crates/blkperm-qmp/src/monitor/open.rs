@@ -18,8 +18,8 @@ use super::node::NodeDetail;
 use super::reopen::Reopening;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::{
-    BlockdevBase, BlockdevDetectZeroesOptions, BlockdevDiscardOptions, BlockdevOptions,
-    BlockdevRef, DriverOptions,
+    BlockdevBase, BlockdevCacheOptions, BlockdevDetectZeroesOptions, BlockdevDiscardOptions,
+    BlockdevOptions, BlockdevRef, DriverOptions,
 };
 use crate::qapi::flat::flatten;
 
@@ -34,7 +34,8 @@ pub(super) struct Inherited {
     inactive: bool,
     /// Whether discarding is passed on unless said otherwise.
     discard: bool,
-    /// Whether the overlay's image names a file for it.
+    cache: Cache,
+    /// Whether a filename says what is opened, and not its options alone.
     has_filename: bool,
 }
 
@@ -45,6 +46,28 @@ struct Flags {
     force_share: bool,
     inactive: bool,
     unmaps: bool,
+    cache: Cache,
+}
+
+/// How a node is cached.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cache {
+    direct: bool,
+    no_flush: bool,
+}
+
+impl Cache {
+    fn of(options: Option<&BlockdevCacheOptions>, inherited: Cache) -> Cache {
+        let given = |option: fn(&BlockdevCacheOptions) -> Option<bool>| options.and_then(option);
+        Cache {
+            direct: given(|cache| cache.direct).unwrap_or(inherited.direct),
+            no_flush: given(|cache| cache.no_flush).unwrap_or(inherited.no_flush),
+        }
+    }
+
+    fn options(self) -> BlockdevCacheOptions {
+        BlockdevCacheOptions { direct: Some(self.direct), no_flush: Some(self.no_flush) }
+    }
 }
 
 impl Flags {
@@ -57,6 +80,7 @@ impl Flags {
                 Some(discard) => discard == BlockdevDiscardOptions::Unmap,
                 None => inherited.discard,
             },
+            cache: Cache::of(base.cache.as_ref(), inherited.cache),
         }
     }
 
@@ -75,6 +99,7 @@ impl Flags {
             force_share: self.force_share,
             inactive: self.inactive,
             discard: true,
+            cache: self.cache,
             has_filename: false,
         }
     }
@@ -92,6 +117,7 @@ impl Flags {
             force_share: self.force_share,
             inactive: self.inactive,
             discard: true,
+            cache: self.cache,
             has_filename,
         }
     }
@@ -137,10 +163,27 @@ impl<R: Rule> Monitor<R> {
         done()
     }
 
+    /// What the overlay takes over that is opened by its filename to take a node's place.
+    pub(super) fn inherited_by_overlay(&self, node: NodeId) -> Inherited {
+        let detail = self.nodes.get(self.layer.graph.name(node));
+        let cache = detail.and_then(|detail| detail.cache.as_ref());
+        Inherited {
+            read_only: self.layer.graph.state(node).contains(State::READ_ONLY),
+            discard: detail.is_some_and(|detail| detail.unmaps),
+            cache: Cache::of(cache, Cache::default()),
+            has_filename: true,
+            ..Inherited::default()
+        }
+    }
+
     /// Opens a node, which the caller holds once after that.
     ///
     /// On failure all that was opened for it is gone again.
-    fn open(&mut self, options: &BlockdevOptions, inherited: Inherited) -> Result<NodeId, Failed> {
+    pub(super) fn open(
+        &mut self,
+        options: &BlockdevOptions,
+        inherited: Inherited,
+    ) -> Result<NodeId, Failed> {
         let flags = Flags::of(&options.base, inherited);
         // Formats look at their file before anything else.
         let file = match driver::file_of(&options.options) {
@@ -203,7 +246,7 @@ impl<R: Rule> Monitor<R> {
         *detail = NodeDetail::default();
         detail.explicit = flatten(options);
         detail.unmaps = flags.unmaps;
-        detail.cache = options.base.cache.clone();
+        detail.cache = Some(flags.cache.options());
         detail.detect_zeroes = options.base.detect_zeroes;
         match self.open_driver(Opening { node, flags, file }, &options.options) {
             Ok(()) => {

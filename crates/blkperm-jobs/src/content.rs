@@ -7,6 +7,7 @@ use blkperm_graph::driver::{NULL_AIO, NULL_CO};
 use blkperm_graph::{Driver, Graph, NodeId, Role, Rule};
 
 use crate::layer::BlockLayer;
+use crate::status::Status;
 use crate::work::Work;
 
 /// Bytes of a node: ranges in their order, none of which touch.
@@ -119,8 +120,11 @@ impl<R: Rule> BlockLayer<R> {
         {
             match &mut job.work {
                 Work::Mirror(mirror) => mirror.fall_behind(extents),
-                Work::Backup(backup) => job.offset = backup.save(extents),
-                Work::Commit(_) | Work::Stream(_) => {}
+                Work::Backup(backup) if job.status == Status::Running => {
+                    job.offset = backup.save(extents);
+                }
+                // A backup that has copied all has nothing left to save.
+                Work::Backup(_) | Work::Commit(_) | Work::Stream(_) => {}
             }
         }
         let storage = self.storage(node);

@@ -34,6 +34,8 @@ pub struct BlockLayer<R: Rule> {
     pub(crate) contents: Contents,
     pub(crate) suspensions: Suspensions,
     pub(crate) relinked: Vec<Relinked>,
+    /// The nodes that have become longer or shorter.
+    pub(crate) resized: Vec<NodeId>,
     /// What was refused when a job failed, or got stuck, for the last time.
     pub(crate) setback: Option<Refusal>,
 }
@@ -72,6 +74,7 @@ impl<R: Rule> BlockLayer<R> {
             contents: Contents::default(),
             suspensions: Suspensions::default(),
             relinked: Vec::new(),
+            resized: Vec::new(),
             setback: None,
         }
     }
@@ -105,6 +108,11 @@ impl<R: Rule> BlockLayer<R> {
     /// file.
     pub fn take_relinked(&mut self) -> Vec<Relinked> {
         std::mem::take(&mut self.relinked)
+    }
+
+    /// The nodes that have become longer or shorter since this was last asked.
+    pub fn take_resized(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.resized)
     }
 
     /// What was refused when a job failed, or got stuck, for the last time since this was asked.

@@ -46,6 +46,7 @@ impl<R: Rule> BlockLayer<R> {
         self.clear_new_area(node, length);
         self.contents.cut(node, length);
         self.graph.set_length(node, length);
+        self.resized.push(node);
     }
 
     /// Writes zeroes behind the end of a node, where its backing file would show otherwise.

@@ -9,6 +9,7 @@ mod event;
 mod export;
 mod filename;
 mod graph_query;
+mod image;
 mod job;
 mod node;
 mod node_query;

@@ -69,7 +69,6 @@ impl<R: Rule> Monitor<R> {
             let Some(filename) = found.filename else { continue };
             detail.explicit = options_in(&filename);
             if is_file {
-                detail.header = images.probe(&filename).ok();
                 detail.explicit.insert("filename".to_owned(), json!(filename));
                 detail.filename = Some(filename);
             }

@@ -4,6 +4,7 @@ use blkperm_graph::Rule;
 use blkperm_jobs::{Event as JobEvent, Progress, Relinked};
 use serde_json::{Value, json};
 
+use super::image::BackingName;
 use super::{Monitor, text};
 use crate::transcript::Event;
 
@@ -15,11 +16,13 @@ impl<R: Rule> Monitor<R> {
             if !self.layer.graph.contains_node(overlay) {
                 continue;
             }
-            let filename = |node| name.unwrap_or_else(|| self.filename(node));
-            let backing = backing.map(filename).unwrap_or_default();
-            let overlay = self.layer.graph.name(overlay).to_owned();
-            self.nodes.get_mut(&overlay).auto_backing = backing;
+            let called = |node| BackingName {
+                filename: name.unwrap_or_else(|| self.filename(node)),
+                format: Some(self.layer.graph.driver(node).name.to_owned()),
+            };
+            self.change_backing_file(overlay, backing.map(called));
         }
+        self.keep_lengths();
     }
 }
 

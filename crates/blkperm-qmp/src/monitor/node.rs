@@ -6,9 +6,9 @@ use blkperm_graph::{EdgeId, Graph, NodeId, Parent, Rule};
 use blkperm_jobs::{Denied, Operation};
 use serde_json::Value;
 
+use super::image::BackingName;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::{BlockdevCacheOptions, BlockdevDetectZeroesOptions};
-use crate::image::ImageHeader;
 use crate::qapi::flat::Options;
 
 /// What the monitor knows of one node besides the graph.
@@ -18,8 +18,6 @@ pub(super) struct NodeDetail {
     pub(super) monitor_owned: bool,
     /// Of a `file` node: the path.
     pub(super) filename: Option<String>,
-    /// Of a `file` node: what is in the file.
-    pub(super) header: Option<ImageHeader>,
     /// The options that the node was given, without those of its children.
     ///
     /// Source: `explicit_options` of `BlockDriverState`, QEMU 10.0.
@@ -29,6 +27,10 @@ pub(super) struct NodeDetail {
     ///
     /// Source: `auto_backing_file` of `BlockDriverState`, QEMU 10.0.
     pub(super) auto_backing: String,
+    /// What the node's image calls its backing file.
+    ///
+    /// Source: `backing_file`, `backing_format` of `BlockDriverState`, QEMU 10.0.
+    pub(super) backing_name: Option<BackingName>,
     /// Of a quorum: the number of its next child.
     pub(super) next_child: usize,
     /// Whether what is discarded there is passed on.

@@ -5,6 +5,8 @@ use blkperm_graph::{NodeId, Rule, State};
 use serde_json::{Value, json};
 
 use super::Monitor;
+use super::image::BackingName;
+use super::open::backing::relative_to;
 
 impl<R: Rule> Monitor<R> {
     /// Source: `bdrv_named_nodes_list`, `bdrv_block_device_info` in `block/qapi.c`, QEMU 10.0.
@@ -60,9 +62,25 @@ impl<R: Rule> Monitor<R> {
             "qcow2" => members["dirty-flag"] = json!(false),
             _ => {}
         }
+        let detail = self.nodes.get(graph.name(node));
+        if let Some(backing) = detail.and_then(|detail| detail.backing_name.as_ref()) {
+            members["backing-filename"] = json!(backing.filename);
+            members["full-backing-filename"] = json!(self.full_backing_filename(node, backing));
+            if let Some(format) = &backing.format {
+                members["backing-filename-format"] = json!(format);
+            }
+        }
         if let Some(edge) = graph.chain_edge(node).filter(|_| !flat) {
             members["backing-image"] = self.image(graph.child_of(edge), flat);
         }
         members
+    }
+
+    /// The name of a backing file as seen from here, where the image that has it is in a file.
+    fn full_backing_filename(&self, node: NodeId, backing: &BackingName) -> String {
+        let graph = &self.layer.graph;
+        let file = graph.child_edge(node, "file").map(|edge| graph.child_of(edge));
+        let path = file.and_then(|file| self.path_of(file)).unwrap_or_default();
+        relative_to(path, &backing.filename)
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Flags, driver};
 use crate::command::blockdev::{BlockdevOptions, BlockdevRef, BlockdevRefOrNull};
 use crate::image::ImageFormat;
+use crate::monitor::image::BackingName;
 use crate::monitor::{Failed, Monitor};
 use crate::qapi;
 
@@ -27,11 +28,13 @@ impl<R: Rule> Monitor<R> {
         let graph = &self.layer.graph;
         let Some(edge) = graph.child_edge(node, "file") else { return Ok(()) };
         let (file, name) = (graph.child_of(edge), graph.name(node).to_owned());
-        let header = self.header_of(file, format).cloned();
-        let named = header.and_then(|header| Some((header.backing_file?, header.backing_format)));
-        let auto = named.as_ref().map(|(backing, _)| backing.clone()).unwrap_or_default();
-        let has_filename = !auto.is_empty();
-        self.nodes.get_mut(&name).auto_backing = auto;
+        let named = self.header_of(file, format).and_then(|header| {
+            Some(BackingName { filename: header.backing_file?, format: header.backing_format })
+        });
+        let detail = self.nodes.get_mut(&name);
+        detail.auto_backing = named.as_ref().map(|it| it.filename.clone()).unwrap_or_default();
+        detail.backing_name = named.clone();
+        let has_filename = !detail.auto_backing.is_empty();
         let Some(backing) = self.backing_of(file, named, given) else { return Ok(()) };
         let opened = self.open_child(&backing, flags.for_backing(has_filename));
         let child = opened.map_err(|failed| match failed.into_answer() {
@@ -54,7 +57,7 @@ impl<R: Rule> Monitor<R> {
     fn backing_of(
         &self,
         file: NodeId,
-        named: Option<(String, Option<String>)>,
+        named: Option<BackingName>,
         given: Option<&BlockdevRefOrNull>,
     ) -> Option<BlockdevRef> {
         match given {
@@ -65,8 +68,8 @@ impl<R: Rule> Monitor<R> {
                 Some(BlockdevRef::Definition(options.clone()))
             }
             None => {
-                let (backing, format) = named?;
-                let filename = relative_to(&self.filename(file), &backing);
+                let BackingName { filename, format } = named?;
+                let filename = relative_to(&self.filename(file), &filename);
                 let definition = self.image_definition(&filename, format.as_deref());
                 let options = qapi::from_arguments::<BlockdevOptions>(&definition);
                 options.ok().map(|options| BlockdevRef::Definition(Box::new(options)))

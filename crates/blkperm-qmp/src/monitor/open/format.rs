@@ -1,6 +1,6 @@
 //! How images are opened.
 
-use blkperm_graph::driver::{QUORUM, RAW, RAW_OFFSET, RAW_SIZED};
+use blkperm_graph::driver::{RAW, RAW_OFFSET, RAW_SIZED};
 use blkperm_graph::{Driver, NodeId, Role, Rule};
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{Opening, backing};
 use crate::command::blockdev::{
     BlockdevOptions, BlockdevOptionsLuks, BlockdevOptionsQcow2, BlockdevOptionsRaw, BlockdevRef,
 };
-use crate::image::{ImageFormat, ImageHeader};
+use crate::image::ImageFormat;
 use crate::monitor::{Failed, Monitor};
 use crate::qapi;
 
@@ -121,7 +121,7 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptionsQcow2,
     ) -> Result<u64, Failed> {
         let file = opening.file();
-        let header = self.header_of(file, ImageFormat::Qcow2).cloned();
+        let header = self.header_of(file, ImageFormat::Qcow2);
         let named = header.as_ref().and_then(|header| header.data_file.clone());
         // Without data the file has but metadata, which shows only once somebody uses the node.
         self.attach_file(opening, if named.is_some() { METADATA } else { Role::IMAGE })?;
@@ -159,7 +159,7 @@ impl<R: Rule> Monitor<R> {
     /// Source: `vmdk_open`, `vmdk_parse_extents` in `block/vmdk.c`, QEMU 10.0.
     pub(super) fn open_vmdk(&mut self, opening: Opening) -> Result<u64, Failed> {
         let file = opening.file();
-        let header = self.header_of(file, ImageFormat::Vmdk).cloned();
+        let header = self.header_of(file, ImageFormat::Vmdk);
         let extents = header.as_ref().map_or(&[][..], |header| &header.extents);
         self.attach_file(opening, if extents.is_empty() { Role::IMAGE } else { METADATA })?;
         let Some(header) = &header else {
@@ -204,21 +204,5 @@ impl<R: Rule> Monitor<R> {
             Some(_) => self.layer.graph.length(file),
             None => header.virtual_size,
         })
-    }
-
-    /// The header of the image in the given format whose bytes the node presents.
-    pub(in crate::monitor) fn header_of(
-        &self,
-        node: NodeId,
-        format: ImageFormat,
-    ) -> Option<&ImageHeader> {
-        let graph = &self.layer.graph;
-        let presented = std::iter::successors(Some(node), |&node| {
-            let votes = graph.driver(node) == &QUORUM;
-            let role = if votes { Role::DATA } else { Role::FILTERED };
-            Some(graph.child_of(graph.child_by_role(node, role)?))
-        });
-        let detail = self.nodes.get(graph.name(presented.last()?))?;
-        detail.header.as_ref().filter(|header| header.format == format)
     }
 }

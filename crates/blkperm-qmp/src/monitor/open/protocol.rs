@@ -54,7 +54,6 @@ impl<R: Rule> Monitor<R> {
         let name = self.layer.graph.name(node).to_owned();
         let detail = self.nodes.get_mut(&name);
         detail.filename = Some(filename.clone());
-        detail.header = Some(header);
         Ok(length)
     }
 }

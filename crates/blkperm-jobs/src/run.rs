@@ -209,7 +209,12 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn finalize(&mut self, job: &mut Job) -> Result<(), Abort> {
         let steps = self.completing_steps(job);
         let relinked = self.relinked(job);
-        let error = match self.leave(job, &steps)? {
+        let heir = self.heir(job);
+        let exit = self.leave(job, &steps)?;
+        if let Some((node, parent)) = heir.filter(|_| exit == Exit::Done) {
+            self.heirs.set_parent(node, parent);
+        }
+        let error = match exit {
             // QEMU's quirk: the graph is changed before it turns out that the image cannot be.
             Exit::Done if !job.work.can_tell(&self.graph, &relinked) => JobError::NotSupported,
             Exit::Done => {

@@ -286,7 +286,7 @@ impl Stream {
     }
 
     /// What is below the streamed nodes now; other jobs may have changed it since the start.
-    fn base<R: Rule>(&self, graph: &Graph<R>) -> Option<NodeId> {
+    pub(crate) fn base<R: Rule>(&self, graph: &Graph<R>) -> Option<NodeId> {
         graph.chain_edge(self.above_base).map(|edge| graph.child_of(edge))
     }
 

@@ -71,6 +71,23 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
+    /// The node that follows another one than before when the job completes, and which: what was
+    /// opened for a node between is from then on as if it had been opened for the one above.
+    ///
+    /// Source: `update_inherits_from` of `bdrv_drop_intermediate` and
+    /// `bdrv_set_file_or_backing_noperm` in `block.c`, QEMU 10.0.
+    pub(crate) fn heir(&self, job: &Job) -> Option<(NodeId, Option<NodeId>)> {
+        let (node, above, parent) = match &job.work {
+            Work::Commit(commit) => (commit.base, commit.top, self.heirs.parent_of(commit.top)),
+            Work::Stream(stream) => {
+                let overlay = self.graph.skip_filters(stream.device);
+                (stream.base(&self.graph)?, overlay, Some(overlay))
+            }
+            Work::Mirror(_) | Work::Backup(_) => return None,
+        };
+        self.heirs.is_below(node, above).then_some((node, parent))
+    }
+
     /// The overlays into whose images a job that completes writes what their backing file is.
     pub(crate) fn relinked(&self, job: &Job) -> Vec<Relinked> {
         match (&job.work, job.filter) {

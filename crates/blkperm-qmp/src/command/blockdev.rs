@@ -9,6 +9,7 @@ mod filter;
 mod format;
 mod qcow2;
 mod quorum;
+mod unavailable;
 
 pub use blkdebug::*;
 pub use driver::BlockdevDriver;
@@ -17,6 +18,7 @@ pub use filter::*;
 pub use format::*;
 pub use qcow2::*;
 pub use quorum::*;
+pub use unavailable::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +59,7 @@ pub struct BlockdevBase {
     pub detect_zeroes: Option<BlockdevDetectZeroesOptions>,
 }
 
-/// The drivers that are implemented, with their options.
+/// The drivers, with their options.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverOptions {
@@ -65,22 +67,54 @@ pub enum DriverOptions {
     Blkdebug(Box<BlockdevOptionsBlkdebug>),
     /// Logs what is written.
     Blklogwrites(BlockdevOptionsBlklogwrites),
+    /// Records and replays what is read.
+    Blkreplay(BlockdevOptionsBlkreplay),
     /// Compares two children.
     Blkverify(BlockdevOptionsBlkverify),
+    /// Bochs' format.
+    Bochs(BlockdevOptionsGenericFormat),
+    /// The format of compressed loop devices.
+    Cloop(BlockdevOptionsGenericFormat),
     /// Compresses what is written.
     Compress(BlockdevOptionsGenericFormat),
     /// Saves what is about to be overwritten.
     CopyBeforeWrite(BlockdevOptionsCbw),
     /// Copies what is read up from the backing file.
     CopyOnRead(BlockdevOptionsCor),
+    /// The format of Apple's disk images.
+    Dmg(BlockdevOptionsGenericFormat),
     /// A file of the host.
     File(BlockdevOptionsFile),
+    /// A file on a server.
+    Ftp(BlockdevOptionsCurlFtp),
+    /// A file on a server, encrypted on the way.
+    Ftps(BlockdevOptionsCurlFtps),
+    /// A file of a volume.
+    Gluster(BlockdevOptionsGluster),
+    /// A drive of the host.
+    #[serde(rename = "host_cdrom")]
+    HostCdrom(BlockdevOptionsFile),
+    /// A device of the host.
+    #[serde(rename = "host_device")]
+    HostDevice(BlockdevOptionsFile),
+    /// A file on a server.
+    Http(BlockdevOptionsCurlHttp),
+    /// A file on a server, encrypted on the way.
+    Https(BlockdevOptionsCurlHttps),
+    /// A unit of a target.
+    Iscsi(BlockdevOptionsIscsi),
     /// Encrypted.
     Luks(BlockdevOptionsLuks),
+    /// An export on a server.
+    Nbd(BlockdevOptionsNbd),
+    /// A file on a server.
+    Nfs(BlockdevOptionsNfs),
     /// Nothing, through the host's asynchronous I/O.
     NullAio(BlockdevOptionsNull),
     /// Nothing, through coroutines.
     NullCo(BlockdevOptionsNull),
+    /// A controller of the host, without its kernel.
+    Nvme(BlockdevOptionsNvme),
     /// Parallels' format.
     Parallels(BlockdevOptionsGenericFormat),
     /// Grows the child in large steps.
@@ -95,10 +129,14 @@ pub enum DriverOptions {
     Quorum(BlockdevOptionsQuorum),
     /// No format, or a part of a node.
     Raw(BlockdevOptionsRaw),
+    /// An image of a cluster.
+    Rbd(Box<BlockdevOptionsRbd>),
     /// The disk of a replicated guest.
     Replication(BlockdevOptionsReplication),
     /// What a copy-before-write child has saved.
     SnapshotAccess(BlockdevOptionsGenericFormat),
+    /// A file on a server, encrypted on the way.
+    Ssh(BlockdevOptionsSsh),
     /// Limits the rate.
     Throttle(BlockdevOptionsThrottle),
     /// VirtualBox's format.
@@ -109,6 +147,8 @@ pub enum DriverOptions {
     Vmdk(BlockdevOptionsGenericCowFormat),
     /// Virtual PC's format.
     Vpc(BlockdevOptionsGenericFormat),
+    /// A directory as a disk.
+    Vvfat(BlockdevOptionsVvfat),
 }
 
 /// A child: a node by name, or the definition of a new one.

@@ -1,6 +1,6 @@
 //! Arguments of the commands for the NBD server.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::enums::qapi_enum;
 
@@ -49,7 +49,7 @@ impl From<NbdServerOptions> for NbdServerOptionsLegacy {
 }
 
 /// A socket address, with the details beside its type.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename = "union SocketAddress")]
 pub struct SocketAddressFlat {
     /// What all addresses have.
@@ -60,7 +60,7 @@ pub struct SocketAddressFlat {
 }
 
 /// The kinds of socket addresses, with their details beside the type.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlatAddress {
     /// An address and port of the internet protocols.
@@ -107,7 +107,7 @@ pub struct SocketAddressLegacy {
 }
 
 /// What all socket addresses have.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct SocketAddressBase {
     /// The kind of address.
     #[serde(rename = "type")]
@@ -136,7 +136,7 @@ pub struct Wrapper<T> {
 }
 
 /// An address and port of the internet protocols.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct InetSocketAddress {
     /// The host, by name or number.
@@ -158,7 +158,7 @@ pub struct InetSocketAddress {
 }
 
 /// A path in the file system.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct UnixSocketAddress {
     /// The path.
     pub path: String,
@@ -170,7 +170,7 @@ pub struct UnixSocketAddress {
 }
 
 /// An address of a virtual machine.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct VsockSocketAddress {
     /// The machine.
     pub cid: String,
@@ -179,7 +179,7 @@ pub struct VsockSocketAddress {
 }
 
 /// A file descriptor.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct FdSocketAddress {
     /// Its name or number.
     pub str: String,

@@ -9,6 +9,7 @@ mod filter;
 mod format;
 mod protocol;
 mod quorum;
+mod unavailable;
 
 use blkperm_graph::{NewNode, NodeId, Role, Rule, State};
 use blkperm_jobs::Denied;
@@ -30,6 +31,7 @@ pub(super) use format::{raw_driver, raw_length, raw_window};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Inherited {
     read_only: bool,
+    auto_read_only: bool,
     force_share: bool,
     inactive: bool,
     /// Whether discarding is passed on unless said otherwise.
@@ -43,6 +45,7 @@ pub(super) struct Inherited {
 #[derive(Clone, Copy, Debug)]
 struct Flags {
     read_only: bool,
+    auto_read_only: bool,
     force_share: bool,
     inactive: bool,
     unmaps: bool,
@@ -74,6 +77,7 @@ impl Flags {
     fn of(base: &BlockdevBase, inherited: Inherited) -> Flags {
         Flags {
             read_only: base.read_only.unwrap_or(inherited.read_only),
+            auto_read_only: base.auto_read_only.unwrap_or(inherited.auto_read_only),
             force_share: base.force_share.unwrap_or(inherited.force_share),
             inactive: base.active.map_or(inherited.inactive, |active| !active),
             unmaps: match base.discard {
@@ -96,6 +100,7 @@ impl Flags {
     fn for_storage(self) -> Inherited {
         Inherited {
             read_only: self.read_only,
+            auto_read_only: self.auto_read_only,
             force_share: self.force_share,
             inactive: self.inactive,
             discard: true,
@@ -114,6 +119,7 @@ impl Flags {
     fn for_backing(self, has_filename: bool) -> Inherited {
         Inherited {
             read_only: true,
+            auto_read_only: false,
             force_share: self.force_share,
             inactive: self.inactive,
             discard: true,
@@ -184,6 +190,10 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptions,
         inherited: Inherited,
     ) -> Result<NodeId, Failed> {
+        if unavailable::is_unknown(&options.options) {
+            self.layer.drain_all();
+            return Err(Failed::generic(format!("Unknown driver '{}'", options.base.driver)));
+        }
         let flags = Flags::of(&options.base, inherited);
         // Formats look at their file before anything else.
         let file = match driver::file_of(&options.options) {
@@ -407,8 +417,13 @@ fn check_flags(
         let desc = "force-share=on can only be used with read-only images";
         return Err(Failed::generic(desc));
     }
-    if matches!(&options.options, DriverOptions::File(file) if file.filename.is_empty()) {
-        return Err(Failed::generic("The 'file' block driver requires a file name"));
+    if let DriverOptions::File(file)
+    | DriverOptions::HostCdrom(file)
+    | DriverOptions::HostDevice(file) = &options.options
+        && file.filename.is_empty()
+    {
+        let driver = options.base.driver;
+        return Err(Failed::generic(format!("The '{driver}' block driver requires a file name")));
     }
     let unmaps = options.base.detect_zeroes == Some(BlockdevDetectZeroesOptions::Unmap);
     if unmaps && !flags.unmaps {

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::{MAX_DEPTH, from_arguments, qdict_order};
 use crate::command::blockdev::{BlockdevOptions, BlockdevRef, BlockdevRefOrNull, DriverOptions};
+use crate::command::object::ObjectOptions;
 use crate::{Command, CommandError, Phase, Request, json};
 
 fn read<T: for<'de> Deserialize<'de>>(arguments: Value) -> Result<T, CommandError> {
@@ -65,13 +66,12 @@ fn null_is_neither_absent_nor_a_string() {
 
 #[test]
 fn what_the_schema_has_and_we_have_not_is_told_apart() {
-    let error = |driver: &str| read::<BlockdevOptions>(json!({"driver": driver})).unwrap_err();
+    let error =
+        |kind: &str| read::<ObjectOptions>(json!({"qom-type": kind, "id": "a"})).unwrap_err();
     assert!(matches!(error("nonsense"), CommandError::Qmp(_)));
     let unimplemented =
-        CommandError::Unimplemented { member: "driver".into(), value: "dmg".into() };
-    assert_eq!(error("dmg"), unimplemented);
-    let nested = read::<BlockdevOptions>(json!({"driver": "raw", "file": {"driver": "dmg"}}));
-    assert_eq!(nested.unwrap_err(), unimplemented);
+        CommandError::Unimplemented { member: "qom-type".into(), value: "tls-creds-x509".into() };
+    assert_eq!(error("tls-creds-x509"), unimplemented);
 }
 
 #[test]

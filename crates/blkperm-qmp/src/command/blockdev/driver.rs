@@ -3,7 +3,7 @@
 use crate::command::enums::qapi_enum;
 
 qapi_enum! {
-    /// All drivers of the schema, those that are not implemented included.
+    /// The drivers.
     pub enum BlockdevDriver {
         Blkdebug = "blkdebug",
         Blklogwrites = "blklogwrites",

@@ -8,6 +8,7 @@ use blkperm_graph::driver::{
 use blkperm_graph::{Demand, Driver, Permissions, Rule};
 use serde_json::{Value, json};
 
+use super::unavailable::NEVER_OPEN;
 use super::{Opening, quorum, raw_driver};
 use crate::command::blockdev::{
     BlockPermission, BlockdevOptions, BlockdevRef, BlockdevRefOrNull, DriverOptions,
@@ -65,6 +66,24 @@ fn driver(options: &DriverOptions) -> &'static Driver {
         DriverOptions::Vhdx(_) => &VHDX,
         DriverOptions::Vmdk(_) => &VMDK,
         DriverOptions::Vpc(_) => &VPC,
+        DriverOptions::Blkreplay(_)
+        | DriverOptions::Bochs(_)
+        | DriverOptions::Cloop(_)
+        | DriverOptions::Dmg(_)
+        | DriverOptions::Ftp(_)
+        | DriverOptions::Ftps(_)
+        | DriverOptions::Gluster(_)
+        | DriverOptions::HostCdrom(_)
+        | DriverOptions::HostDevice(_)
+        | DriverOptions::Http(_)
+        | DriverOptions::Https(_)
+        | DriverOptions::Iscsi(_)
+        | DriverOptions::Nbd(_)
+        | DriverOptions::Nfs(_)
+        | DriverOptions::Nvme(_)
+        | DriverOptions::Rbd(_)
+        | DriverOptions::Ssh(_)
+        | DriverOptions::Vvfat(_) => &NEVER_OPEN,
     }
 }
 
@@ -83,18 +102,16 @@ pub(super) fn file_of(options: &DriverOptions) -> Option<&BlockdevRef> {
         DriverOptions::Replication(options) => Some(&options.file),
         DriverOptions::Throttle(options) => Some(&options.file),
         DriverOptions::Qed(options) | DriverOptions::Vmdk(options) => Some(&options.file),
-        DriverOptions::Compress(options)
+        DriverOptions::Bochs(options)
+        | DriverOptions::Cloop(options)
+        | DriverOptions::Compress(options)
+        | DriverOptions::Dmg(options)
         | DriverOptions::Parallels(options)
         | DriverOptions::SnapshotAccess(options)
         | DriverOptions::Vdi(options)
         | DriverOptions::Vhdx(options)
         | DriverOptions::Vpc(options) => Some(&options.file),
-        DriverOptions::Blkdebug(_)
-        | DriverOptions::Blkverify(_)
-        | DriverOptions::Quorum(_)
-        | DriverOptions::File(_)
-        | DriverOptions::NullAio(_)
-        | DriverOptions::NullCo(_) => None,
+        _ => None,
     }
 }
 
@@ -162,6 +179,7 @@ impl<R: Rule> Monitor<R> {
             DriverOptions::Vhdx(_) => self.open_format(opening, ImageFormat::Vhdx)?,
             DriverOptions::Vmdk(_) => self.open_vmdk(opening)?,
             DriverOptions::Vpc(_) => self.open_format(opening, ImageFormat::Vpc)?,
+            options => self.open_unavailable(opening, options)?,
         };
         if length > MAX_LENGTH {
             let desc = "Could not refresh total sector count: File too large";

@@ -75,7 +75,7 @@ impl<R: Rule> Monitor<R> {
         }
         let nbd_server_runs = exports.iter().any(|export| export.kind == "nbd");
         let exports = exports.into_iter().map(|found| Export {
-            nbd_name: (found.kind == "nbd").then_some(found.node_name),
+            place: (found.kind == "nbd").then_some(found.node_name),
             kind: found.kind,
             id: found.id,
             backend: found.backend,

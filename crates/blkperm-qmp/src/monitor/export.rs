@@ -30,8 +30,8 @@ pub(super) struct Export {
     pub(super) id: String,
     /// What QEMU calls its type.
     pub(super) kind: String,
-    /// The name under which NBD clients find it, if it is for them.
-    pub(super) nbd_name: Option<String>,
+    /// Where clients find it: the name of an NBD export, or where a FUSE export is mounted.
+    pub(super) place: Option<String>,
     pub(super) backend: RootId,
 }
 
@@ -98,9 +98,6 @@ impl<R: Rule> Monitor<R> {
         }
         let mut take = Permissions::CONSISTENT_READ;
         take.set(Permissions::WRITE, writable);
-        if let ExportOptions::Fuse(fuse) = &options.options {
-            take.set(Permissions::RESIZE, writable && fuse.growable == Some(true));
-        }
         let backend = self.attach_export(node, &base.id, take)?;
         if allows_inactive {
             self.layer.allow_inactive(backend);
@@ -109,14 +106,14 @@ impl<R: Rule> Monitor<R> {
             ExportOptions::Nbd(nbd) => {
                 self.start_nbd_export(nbd, &base.node_name, backend, take).map(Some)
             }
-            ExportOptions::Fuse(fuse) => self.check_fuse(fuse).map(|()| None),
+            ExportOptions::Fuse(fuse) => self.start_fuse_export(fuse, backend, take).map(Some),
             ExportOptions::VhostUserBlk(options) => check_vhost_user_blk(options).map(|()| None),
             ExportOptions::VduseBlk(options) => check_vduse_blk(options).map(|()| None),
         };
         match started {
-            Ok(nbd_name) => {
+            Ok(place) => {
                 let (id, kind) = (base.id.clone(), base.kind.to_string());
-                self.exports.exports.push(Export { id, kind, nbd_name, backend });
+                self.exports.exports.push(Export { id, kind, place, backend });
                 done()
             }
             Err(failed) => {
@@ -126,9 +123,25 @@ impl<R: Rule> Monitor<R> {
         }
     }
 
+    /// What FUSE adds: where the export is mounted, and that it resizes the node if it may grow, or
+    /// be written at all.
+    ///
     /// Source: `fuse_export_create` in `block/export/fuse.c`, QEMU 10.0.
-    fn check_fuse(&self, options: &BlockExportOptionsFuse) -> Result<(), Failed> {
+    fn start_fuse_export(
+        &mut self,
+        options: &BlockExportOptionsFuse,
+        backend: RootId,
+        take: Permissions,
+    ) -> Result<String, Failed> {
+        if take.contains(Permissions::WRITE) || options.growable == Some(true) {
+            let demand = Demand::taking(take | Permissions::RESIZE);
+            self.layer.set_backend_demand(backend, demand)?;
+        }
         let mountpoint = &options.mountpoint;
+        if self.is_taken("fuse", mountpoint) {
+            let desc = format!("There already is a FUSE export on '{mountpoint}'");
+            return Err(Failed::generic(desc));
+        }
         match self.images.probe(mountpoint) {
             Err(ImageError::IsADirectory) => {
                 Err(Failed::generic(format!("'{mountpoint}' is not a regular file")))
@@ -136,8 +149,15 @@ impl<R: Rule> Monitor<R> {
             Err(error @ ImageError::NotFound) => {
                 Err(Failed::generic(format!("Failed to stat '{mountpoint}': {error}")))
             }
-            _ => Ok(()),
+            _ => Ok(mountpoint.clone()),
         }
+    }
+
+    /// Whether clients find an export of that kind there already.
+    fn is_taken(&self, kind: &str, place: &str) -> bool {
+        let is_there =
+            |export: &Export| export.kind == kind && export.place.as_deref() == Some(place);
+        self.exports.exports.iter().any(is_there)
     }
 
     /// The first step of every export: its BlockBackend takes what it needs and shares all.
@@ -190,7 +210,7 @@ impl<R: Rule> Monitor<R> {
         {
             return Err(Failed::generic(format!("description '{description}' too long")));
         }
-        if self.exports.exports.iter().any(|export| export.nbd_name.as_deref() == Some(name)) {
+        if self.is_taken("nbd", name) {
             let desc = format!("NBD server already has export named '{name}'");
             return Err(Failed::generic(desc));
         }

@@ -7,4 +7,5 @@ mod clients;
 mod ends;
 mod process;
 mod python;
+mod refusals;
 mod sessions;

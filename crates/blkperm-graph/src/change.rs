@@ -184,7 +184,7 @@ impl<'g, R: Rule> Change<'g, R> {
     /// Removes an edge from a node, and refreshes the node but not the child: what that demands of
     /// what is below it stays as it was until an update begins at it or above it.
     ///
-    /// QEMU's quirk, of `bdrv_set_backing_hd_drained` in `block.c`, QEMU 10.0.
+    /// QEMU's quirk 9, of `bdrv_set_backing_hd_drained` in `block.c`, QEMU 10.0.
     ///
     /// # Errors
     ///

@@ -134,6 +134,8 @@ fn unless_inactive(row: Row, state: State) -> Row {
 
 /// A backing file is only ever read, and may be resized only by whom it may be written by.
 ///
+/// QEMU's quirk 4: that nobody else may read the overlay consistently is not felt below it.
+///
 /// Source: `bdrv_default_perms_for_cow`.
 const fn cow_row() -> Row {
     Row::NOTHING
@@ -141,6 +143,12 @@ const fn cow_row() -> Row {
         .deriving(Demand::unsharing(Permissions::WRITE), Demand::unsharing(WRITE_AND_RESIZE))
 }
 
+/// What an image is stored in.
+///
+/// QEMU's quirk 2: metadata are demanded even by an image that nobody uses. QEMU's quirk 3: what is
+/// unshared of the image's data, to read or to write unchanged, is unshared of its storage. QEMU's
+/// quirk 5: whoever writes an image, resizes its storage.
+///
 /// Source: `bdrv_default_perms_for_storage`.
 fn storage_row(role: Role, state: State) -> Row {
     let mut row = Row::IDENTITY;
@@ -166,6 +174,8 @@ fn filtered_with_options(_: Role, condition: Condition) -> Row {
 
 /// A whole child, or part of an image file: that is not resized by others, and written only where
 /// the node is written. Which of both is said by the role, which a reopen leaves as it is.
+///
+/// QEMU's quirk 5: nobody resizes a part for writing the node.
 ///
 /// Source: `raw_child_perm` in `block/raw-format.c`, QEMU 10.0.
 fn raw_row(role: Role, condition: Condition) -> Row {
@@ -205,6 +215,8 @@ fn preallocate_row(_: Role, _: Condition) -> Row {
 
 /// One of the children that hold the same data: nobody else may write or resize it.
 ///
+/// QEMU's quirk 7: the rule is not that of data, which the children's role is.
+///
 /// Source: `quorum_child_perm` in `block/quorum.c`, QEMU 10.0.
 fn quorum_row(_: Role, condition: Condition) -> Row {
     Row::IDENTITY.adding(condition.options).adding(Demand::unsharing(WRITE_AND_RESIZE))
@@ -212,6 +224,8 @@ fn quorum_row(_: Role, condition: Condition) -> Row {
 
 /// The source, which is read and must not change behind the filter's back while somebody uses it;
 /// and the target, which only the filter writes.
+///
+/// QEMU's quirk 1: a user that demands nothing is a user, too.
 ///
 /// Source: `cbw_child_perm` in `block/copy-before-write.c`, QEMU 10.0.
 fn copy_before_write_row(role: Role, condition: Condition) -> Row {
@@ -238,6 +252,8 @@ fn replication_row(_: Role, condition: Condition) -> Row {
 }
 
 /// An encrypted image, whose header stays as it is unless keys are changed.
+///
+/// QEMU's quirk 5: nobody resizes it for writing the node.
 ///
 /// Source: `block_crypto_child_perms` in `block/crypto.c`, QEMU 10.0.
 fn luks_row(_: Role, condition: Condition) -> Row {
@@ -267,7 +283,9 @@ pub static NULL_CO: Driver = protocol("null-co");
 pub static NULL_AIO: Driver = protocol("null-aio");
 /// `file`: a file of the host.
 pub static FILE: Driver = Driver { length: Length::Own, ..protocol("file") };
-/// `raw` over a whole child. Not a filter to those who walk chains, though its edge is filtered.
+/// `raw` over a whole child.
+///
+/// QEMU's quirk 6: not a filter to those who walk chains, though its edge is filtered.
 pub static RAW: Driver = Driver { length: Length::Child, row: raw_row, ..format("raw") };
 /// `raw` from an offset on.
 pub static RAW_OFFSET: Driver = Driver { length: Length::Rest, row: raw_row, ..format("raw") };

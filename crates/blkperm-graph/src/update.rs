@@ -174,6 +174,10 @@ pub(crate) enum StateFault {
     Unaligned,
 }
 
+/// What a node's state does not allow.
+///
+/// QEMU's quirk 17: a node that cannot be written can be resized.
+///
 /// Source: `bdrv_node_refresh_perm` in `block.c`, QEMU 10.0.
 pub(crate) fn state_fault(state: State, take: Permissions) -> Option<StateFault> {
     if !take.intersects(Permissions::ANY_WRITE) {

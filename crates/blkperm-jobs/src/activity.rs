@@ -112,7 +112,7 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// # Errors
     ///
-    /// [`Denied::ActiveParent`], with nothing changed; [`Denied::StillWritten`]: QEMU's quirk: what
+    /// [`Denied::ActiveParent`], with nothing changed; [`Denied::StillWritten`]: QEMU's quirk 12: what
     /// was made inactive before that stays so.
     pub fn inactivate(&mut self, node: NodeId) -> Result<(), Denied> {
         if self.has_active_parent(node) {

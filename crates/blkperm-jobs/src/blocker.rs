@@ -105,6 +105,8 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// Source: `bdrv_is_root_node` in `block.c`, QEMU 10.0.
     ///
+    /// QEMU's quirk 20: a job is no BlockBackend. Where this is not asked, the node is found busy.
+    ///
     /// # Errors
     ///
     /// [`Denied::NeedRootNode`].

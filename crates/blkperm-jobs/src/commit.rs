@@ -141,7 +141,8 @@ impl<R: Rule> BlockLayer<R> {
 /// How the commit leaves the graph with its effect: the base takes the place of all above it.
 ///
 /// Source: `commit_prepare` in `block/commit.c`, `bdrv_drop_intermediate` in `block.c`, QEMU 10.0.
-/// There the job's own edges stay until the job is dismissed; judged at once, they go as well.
+/// QEMU's quirk 8: the job's own edges stay until the job is dismissed; judged at once, they go as
+/// well.
 pub(crate) fn completing_steps<R: Rule>(
     layer: &BlockLayer<R>,
     job: &Job,

@@ -19,6 +19,8 @@ pub static MIRROR_TOP_STOPPING: Driver = filter("mirror_top", empty_row);
 
 /// `commit_top`: holds nothing, whatever its parents need.
 ///
+/// QEMU's quirk 7: the rule is not that of a filter's child, which the edge is by its role.
+///
 /// Source: `bdrv_commit_top_child_perm` in `block/commit.c`, QEMU 10.0.
 pub static COMMIT_TOP: Driver = filter("commit_top", empty_row);
 

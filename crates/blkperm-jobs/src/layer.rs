@@ -228,7 +228,12 @@ impl<R: Rule> BlockLayer<R> {
         Ok(())
     }
 
-    /// Makes a job with its edge to the main node. It runs only from
+    /// Makes a job with its edge to the main node.
+    ///
+    /// QEMU's quirk 18: that is when its id is looked at, an empty one included, which for all jobs
+    /// but an ordinary commit is when its filter has been put in.
+    ///
+    /// It runs only from
     /// [`start_job`](Self::start_job) on.
     ///
     /// Source: `block_job_create` in `blockjob.c`, QEMU 10.0.

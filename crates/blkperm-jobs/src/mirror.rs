@@ -338,6 +338,7 @@ pub(crate) fn exit_steps<R: Rule>(
             steps.push(Step::reopen(target, is_read_only(replaced)).within(&section));
         }
         let is_allowed = can_replace(&layer.graph, mirror.source, replaced);
+        // QEMU's quirk 23: all parents but jobs move, those behind the filter included.
         let replace = Step::new(IfRefused::FailJobAndGoOn, Pause::Change, move |change| {
             if is_allowed {
                 return change.replace(replaced, target);
@@ -355,7 +356,7 @@ pub(crate) fn exit_steps<R: Rule>(
         change.replace(filter, change.graph().child_of(edge))
     });
     steps.push(drop.within(&section));
-    // QEMU's quirk: not after a graceful cancel, which counts as success, nor when the target was
+    // QEMU's quirk 24: neither when it completes, nor after a graceful cancel, which counts as success, nor when the target was
     // refused to take the source's place.
     if mirror.base_was_read_only && job.error.is_some() {
         steps.push(Step::reopen(target, true).within(&section));

@@ -53,7 +53,7 @@ pub(crate) struct Stream {
 impl<R: Rule> BlockLayer<R> {
     /// Starts a stream. That nothing blocks it is the caller's to check.
     ///
-    /// QEMU's quirk, done when steps are judged one by one: a stream that is refused late leaves its
+    /// QEMU's quirk 10, done when steps are judged one by one: a stream that is refused late leaves its
     /// BlockBackend behind.
     ///
     /// Source: `stream_start` in `block/stream.c`, QEMU 10.0.
@@ -179,7 +179,7 @@ impl<R: Rule> BlockLayer<R> {
 /// How the stream leaves the graph with its effect: the base is the backing file of the device.
 ///
 /// Source: `stream_prepare`, `stream_clean` in `block/stream.c`, QEMU 10.0. There the job's own edges
-/// stay until the job is dismissed, and (QEMU's quirk) the old backing file does not notice that it is
+/// stay until the job is dismissed (QEMU's quirk 8), and (QEMU's quirk 9) the old backing file does not notice that it is
 /// none any more; judged at once, they go as well, and it does.
 pub(crate) fn completing_steps<R: Rule>(
     layer: &BlockLayer<R>,

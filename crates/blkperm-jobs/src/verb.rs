@@ -36,6 +36,8 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Asks a job to end without effect; one that is ready ends gracefully unless `force`.
     ///
+    /// QEMU's quirk 13: `job-cancel` always forces.
+    ///
     /// # Errors
     ///
     /// [`Denied::WrongStatus`], and without `force` [`Denied::Paused`]; [`Failure::Abort`]: the

@@ -161,6 +161,8 @@ impl<R: Rule> Monitor<R> {
     }
 
     /// The first step of every export: its BlockBackend takes what it needs and shares all.
+    ///
+    /// QEMU's quirk 19: what an export adds to that is a second step, with a refusal of its own.
     fn attach_export(
         &mut self,
         node: NodeId,

@@ -130,6 +130,8 @@ impl<R: Rule> Monitor<R> {
         self.layer.release(bottom);
     }
 
+    /// QEMU's quirk 21: of an export and a job that use the node, the export is told.
+    ///
     /// Source: `qmp_blockdev_del` in `blockdev.c`, QEMU 10.0.
     pub(super) fn blockdev_del(&mut self, name: &str) -> Result<Value, Failed> {
         let graph = &self.layer.graph;

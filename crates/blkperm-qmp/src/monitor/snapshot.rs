@@ -131,6 +131,8 @@ impl<R: Rule> Monitor<R> {
 
     /// Makes a snapshot final.
     ///
+    /// QEMU's quirk 22: the node is read-only from then on, though nobody has asked for that.
+    ///
     /// Source: `external_snapshot_commit` in `blockdev.c`, QEMU 10.0.
     pub(super) fn finish_snapshot(&mut self, snapshot: &Snapshot) {
         // QEMU ignores it when this fails.

@@ -158,6 +158,11 @@ const WELL_FORMED: &[(&str, &str)] = &[
             "auto-dismiss": false}"#,
     ),
     ("blockdev-snapshot", r#"{"node": "none", "overlay": "o"}"#),
+    (
+        "blockdev-snapshot-sync",
+        r#"{"device": "none", "node-name": "x", "snapshot-file": "none/s.qcow2",
+            "snapshot-node-name": "s", "format": "qcow2", "mode": "existing"}"#,
+    ),
     ("block_resize", r#"{"device": "none", "node-name": "x", "size": 5}"#),
     ("query-block-jobs", "{}"),
     ("query-block", "{}"),

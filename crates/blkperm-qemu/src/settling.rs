@@ -52,10 +52,11 @@ fn job_motion(status: &Value, block_job: Option<&Value>) -> Motion {
     match (status.as_str().unwrap_or_default(), flag("busy"), flag("paused")) {
         ("pending" | "concluded", ..) => Motion::Still,
         (_, true, _) => Motion::Moving,
+        // It has ended since the jobs were asked for, or is none that can be asked.
+        _ if block_job.is_none() => Motion::Perhaps,
         ("ready", _, false) | ("paused" | "standby", _, true) => Motion::Still,
         // A copy in the background, a limited speed, or others of its transaction.
         ("running" | "waiting", ..) => Motion::Perhaps,
-        ("paused" | "standby", ..) if block_job.is_none() => Motion::Perhaps,
         _ => Motion::Moving,
     }
 }
@@ -79,6 +80,13 @@ mod tests {
     fn a_ready_job_is_still_unless_it_was_told_to_complete() {
         assert_eq!(of_job("ready", false, false), Motion::Still);
         assert_eq!(of_job("ready", true, false), Motion::Moving);
+    }
+
+    /// The two queries are not one: a job may end between them.
+    #[test]
+    fn a_ready_job_that_is_gone_meanwhile_is_not_still() {
+        let jobs = json!([{"id": "j0", "status": "ready"}]);
+        assert_eq!(motion(&jobs, &json!([]), &json!([])), Motion::Perhaps);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use blkperm_graph::{Fault, Holder, NodeId, ParentName, Party, Refusal, Rule};
+use blkperm_graph::{Conflict, Fault, Holder, NodeId, ParentName, Party, Refusal, Rule};
 use blkperm_jobs::{Denied, Job};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Place, Verb};
 use crate::command::Act;
-use crate::stage::{Kept, Stage, World, stranger_name};
+use crate::stage::{Kept, Stage, World, slot_of_filter, slot_of_job, stranger_name};
 
 /// What was found.
 ///
@@ -63,8 +63,8 @@ impl Outcome {
 pub struct Class {
     /// What it is.
     pub outcome: Outcome,
-    /// The type of the job that the last command is about, or that is there; empty where there is
-    /// none.
+    /// The type of the job that the last command is about, that is in its way, or that is there; empty
+    /// where there is none.
     pub job: Cow<'static, str>,
     /// The last command.
     pub command: Cow<'static, str>,
@@ -125,9 +125,41 @@ impl<R: Rule + Clone> Stage<R> {
         outcome: Outcome,
     ) -> Class {
         let reason = self.reason(world, before, action).expect("what is not done has a reason");
-        let cause = self.cause(world, action, &reason);
-        self.class(world, action, outcome, cause)
+        let about = self.subject(world, action, in_the_way(&reason));
+        let cause = self.cause(world, action, about, &reason);
+        let job = Cow::Borrowed(job_type(about, action));
+        Class { outcome, job, command: Cow::Borrowed(command(action)), cause }
     }
+}
+
+/// The two edges that something was refused for, where that is why.
+fn conflict(denied: &Denied) -> Option<&Conflict> {
+    let refusal = match denied {
+        Denied::Refused(refusal) | Denied::FilterNotInserted(refusal) => refusal,
+        Denied::FilterNotCreated(why) => return conflict(why),
+        _ => return None,
+    };
+    let Refusal::Permissions(faults) = refusal else { return None };
+    match &faults[0] {
+        Fault::Conflict(conflict) => Some(conflict),
+        _ => None,
+    }
+}
+
+/// The number of the job that holds one of the two edges, or through whose filter one came to be.
+fn in_the_way(denied: &Denied) -> Option<u8> {
+    let Conflict { requirer, unsharer, .. } = conflict(denied)?;
+    let parents = [requirer, unsharer].into_iter().flat_map(|party| {
+        [&party.parent].into_iter().chain(party.why.iter().map(|step| &step.parent))
+    });
+    parents.into_iter().find_map(|parent| match parent {
+        ParentName::Node(name) => slot_of_filter(name),
+        ParentName::Root(Holder::Job { id, .. }) => slot_of_job(|job| job == id),
+        ParentName::Root(Holder::Backend { purpose }) => {
+            slot_of_job(|job| purpose.contains(&format!("'{job}'")))
+        }
+        ParentName::Root(_) => None,
+    })
 }
 
 impl<R: Rule> Stage<R> {
@@ -139,28 +171,34 @@ impl<R: Rule> Stage<R> {
         outcome: Outcome,
         cause: String,
     ) -> Class {
-        let job = Cow::Borrowed(self.job_type(before, action));
+        let job = Cow::Borrowed(job_type(self.subject(before, action, None), action));
         Class { outcome, job, command: Cow::Borrowed(command(action)), cause }
     }
 
-    /// Why something was refused, in terms of who stands where.
-    pub(crate) fn cause(&self, before: &World<R>, action: Action, denied: &Denied) -> String {
-        let refusal = match denied {
-            Denied::Refused(refusal) | Denied::FilterNotInserted(refusal) => refusal,
-            Denied::FilterNotCreated(why) => return self.cause(before, action, why),
-            _ => return denied.to_string(),
-        };
-        let Refusal::Permissions(faults) = refusal else { return refusal.to_string() };
-        let Fault::Conflict(conflict) = &faults[0] else { return refusal.to_string() };
+    /// Why something was refused, in terms of who stands where to the job that it is about.
+    fn cause(
+        &self,
+        before: &World<R>,
+        action: Action,
+        about: Option<&Job>,
+        denied: &Denied,
+    ) -> String {
+        let Some(conflict) = conflict(denied) else { return denied.to_string() };
         let permissions: Vec<&str> = conflict.permissions.iter().map(|p| p.qmp_name()).collect();
-        let party = |party: &Party| self.party(before, action, party);
+        let party = |party: &Party| self.party(before, action, about, party);
         let (taker, unsharer) = (party(&conflict.requirer), party(&conflict.unsharer));
         format!("{}, taken by {taker}, unshared by {unsharer}", permissions.join(" and "))
     }
 
     /// Who holds one of two edges that conflict, and on behalf of whom.
-    fn party(&self, before: &World<R>, action: Action, party: &Party) -> String {
-        let name = |parent: &ParentName| self.parent(before, action, parent);
+    fn party(
+        &self,
+        before: &World<R>,
+        action: Action,
+        about: Option<&Job>,
+        party: &Party,
+    ) -> String {
+        let name = |parent: &ParentName| self.parent(before, action, about, parent);
         let holder = name(&party.parent);
         match party.why.last().filter(|origin| origin.parent != party.parent) {
             Some(origin) => format!("{} through {holder}", name(&origin.parent)),
@@ -168,11 +206,17 @@ impl<R: Rule> Stage<R> {
         }
     }
 
-    fn parent(&self, before: &World<R>, action: Action, parent: &ParentName) -> String {
+    fn parent(
+        &self,
+        before: &World<R>,
+        action: Action,
+        about: Option<&Job>,
+        parent: &ParentName,
+    ) -> String {
         match parent {
             ParentName::Node(name) if name.starts_with("stranger") => {
                 let node = self.below_stranger(before, action, name);
-                let role = node.map_or("nothing", |below| self.role(before, action, below));
+                let role = node.map_or("nothing", |below| self.role(before, action, about, below));
                 format!("a stranger on {role}")
             }
             ParentName::Node(name) if name.starts_with("filter") => "a job's filter".to_owned(),
@@ -196,8 +240,14 @@ impl<R: Rule> Stage<R> {
         }
     }
 
-    /// What a node is to the job that a command is about, or to the one that is there.
-    fn role(&self, before: &World<R>, action: Action, node: NodeId) -> &'static str {
+    /// What a node is to the job that something is about, or to the one that a command is to start.
+    fn role(
+        &self,
+        before: &World<R>,
+        action: Action,
+        about: Option<&Job>,
+        node: NodeId,
+    ) -> &'static str {
         let graph = &before.layer.graph;
         if graph.filter_owner(node).is_some() {
             return "a filter";
@@ -205,7 +255,7 @@ impl<R: Rule> Stage<R> {
         if self.files.contains(&Some(node)) {
             return "a file";
         }
-        if let Some(job) = self.subject(before, action) {
+        if let Some(job) = about {
             return role_in_job(before, job, node).unwrap_or("another node");
         }
         let at = |place: Place| self.node(before, place) == Some(node);
@@ -226,24 +276,31 @@ impl<R: Rule> Stage<R> {
         }
     }
 
-    /// The job that a command is about, or the first that is there.
-    fn subject<'w>(&self, before: &'w World<R>, action: Action) -> Option<&'w Job> {
+    /// The job that a command is about; else the one in the way; else the first that is there.
+    fn subject<'w>(
+        &self,
+        before: &'w World<R>,
+        action: Action,
+        in_the_way: Option<u8>,
+    ) -> Option<&'w Job> {
+        let job = |slot| Stage::job(&before.layer, slot);
         match action.job() {
-            Some(slot) => Stage::job(&before.layer, slot),
-            None => before.layer.jobs().first(),
+            Some(slot) => job(slot),
+            None => in_the_way.and_then(job).or(before.layer.jobs().first()),
         }
     }
+}
 
-    fn job_type(&self, before: &World<R>, action: Action) -> &'static str {
-        match (self.subject(before, action), action) {
-            (Some(job), _) if job.kind() == "commit" && job.is_mirror() => "active commit",
-            (Some(job), _) => job.kind(),
-            (None, Action::Mirror { .. }) => "mirror",
-            (None, Action::Commit { .. }) => "commit",
-            (None, Action::Stream { .. }) => "stream",
-            (None, Action::Backup { .. }) => "backup",
-            (None, _) => "",
-        }
+/// The type of a job, or else of the one that a command is to start.
+fn job_type(job: Option<&Job>, action: Action) -> &'static str {
+    match (job, action) {
+        (Some(job), _) if job.kind() == "commit" && job.is_mirror() => "active commit",
+        (Some(job), _) => job.kind(),
+        (None, Action::Mirror { .. }) => "mirror",
+        (None, Action::Commit { .. }) => "commit",
+        (None, Action::Stream { .. }) => "stream",
+        (None, Action::Backup { .. }) => "backup",
+        (None, _) => "",
     }
 }
 

@@ -195,6 +195,16 @@ pub(crate) fn stranger_name(slot: u8) -> &'static str {
     STRANGERS[usize::from(slot)]
 }
 
+/// The number of the job whose filter has that name.
+pub(crate) fn slot_of_filter(name: &str) -> Option<u8> {
+    FILTERS.iter().position(|filter| *filter == name).map(|slot| slot as u8)
+}
+
+/// The number of the job whose id it is.
+pub(crate) fn slot_of_job(is: impl Fn(&str) -> bool) -> Option<u8> {
+    JOBS.iter().position(|id| is(id)).map(|slot| slot as u8)
+}
+
 /// The id of a job.
 pub(crate) fn job_id(slot: u8) -> &'static str {
     JOBS[usize::from(slot)]

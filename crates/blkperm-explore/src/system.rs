@@ -168,6 +168,7 @@ where
                     world.go_back(before);
                     let cause = format!("then {}: {}", wrong.command, wrong.cause);
                     let class = self.stage.class(world, action, Outcome::FalseAccept, cause);
+                    let class = Class { job: wrong.job, ..class };
                     world.go_back(&after);
                     came.found.push(Found { class, then });
                 }

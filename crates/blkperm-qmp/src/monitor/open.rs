@@ -169,15 +169,16 @@ impl<R: Rule> Monitor<R> {
         done()
     }
 
-    /// What the overlay takes over that is opened by its filename to take a node's place.
-    pub(super) fn inherited_by_overlay(&self, node: NodeId) -> Inherited {
+    /// What the overlay takes over that is opened to take a node's place, by a filename besides its
+    /// options or by those alone.
+    pub(super) fn inherited_by_overlay(&self, node: NodeId, has_filename: bool) -> Inherited {
         let detail = self.nodes.get(self.layer.graph.name(node));
         let cache = detail.and_then(|detail| detail.cache.as_ref());
         Inherited {
             read_only: self.layer.graph.state(node).contains(State::READ_ONLY),
             discard: detail.is_some_and(|detail| detail.unmaps),
             cache: Cache::of(cache, Cache::default()),
-            has_filename: true,
+            has_filename,
             ..Inherited::default()
         }
     }
@@ -198,9 +199,11 @@ impl<R: Rule> Monitor<R> {
         // Formats look at their file before anything else.
         let file = match driver::file_of(&options.options) {
             Some(file) => {
-                let file = self
-                    .open_child(file, flags.for_first_child())
-                    .inspect_err(|_| self.layer.drain_all())?;
+                // Of what a filename says, a node's file is told.
+                let has_filename = inherited.has_filename && !driver::names_file(options);
+                let inherited = Inherited { has_filename, ..flags.for_first_child() };
+                let file =
+                    self.open_child(file, inherited).inspect_err(|_| self.layer.drain_all())?;
                 self.layer.drain_all();
                 self.look_at(file.node);
                 Some(file)
@@ -319,6 +322,11 @@ impl<R: Rule> Monitor<R> {
     /// Finds a child by its name, or opens it.
     fn open_child(&mut self, child: &BlockdevRef, inherited: Inherited) -> Result<Child, Failed> {
         match child {
+            BlockdevRef::Reference(_) if inherited.has_filename => {
+                let desc = "Cannot reference an existing block device with additional options or \
+                            a new filename";
+                Err(Failed::generic(desc))
+            }
             BlockdevRef::Reference(name) => {
                 Ok(Child { node: self.look_up(name, name)?, is_inline: false })
             }
@@ -412,6 +420,10 @@ fn check_flags(
             "The only allowed filename for this driver is '{}://'",
             options.base.driver
         )));
+    }
+    if inherited.has_filename && driver::is_file(&options.options) {
+        let desc = "Can't specify 'file' and 'filename' options at the same time";
+        return Err(Failed::generic(desc));
     }
     if flags.force_share && !flags.read_only {
         let desc = "force-share=on can only be used with read-only images";

@@ -34,8 +34,13 @@ impl<R: Rule> Monitor<R> {
         let detail = self.nodes.get_mut(&name);
         detail.auto_backing = named.as_ref().map(|it| it.filename.clone()).unwrap_or_default();
         detail.backing_name = named.clone();
-        let has_filename = !detail.auto_backing.is_empty();
+        let is_named = !detail.auto_backing.is_empty();
         let Some(backing) = self.backing_of(file, named, given) else { return Ok(()) };
+        // Who says what is in the backing file's own file says enough.
+        let has_filename = match &backing {
+            BlockdevRef::Definition(options) => is_named && !driver::names_file(options),
+            BlockdevRef::Reference(_) => false,
+        };
         let opened = self.open_child(&backing, flags.for_backing(has_filename));
         let child = opened.map_err(|failed| match failed.into_answer() {
             Ok(error) => Failed::generic(format!("Could not open backing file: {error}")),

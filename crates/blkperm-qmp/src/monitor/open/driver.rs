@@ -115,6 +115,18 @@ pub(super) fn file_of(options: &DriverOptions) -> Option<&BlockdevRef> {
     }
 }
 
+/// Whether the driver opens a file of the host by its name.
+pub(super) fn is_file(options: &DriverOptions) -> bool {
+    use DriverOptions as D;
+    matches!(options, D::File(_) | D::HostCdrom(_) | D::HostDevice(_))
+}
+
+/// Whether the node's definition names the file that is its `file`.
+pub(super) fn names_file(options: &BlockdevOptions) -> bool {
+    let file = file_of(&options.options);
+    matches!(file, Some(BlockdevRef::Definition(file)) if is_file(&file.options))
+}
+
 /// The `backing` of a driver that has such an option; none for the others.
 pub(super) fn backing_of(options: &DriverOptions) -> Option<Option<&BlockdevRefOrNull>> {
     match options {

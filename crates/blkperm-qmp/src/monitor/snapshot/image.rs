@@ -164,11 +164,13 @@ impl<R: Rule> Monitor<R> {
         if arguments.mode != Some(NewImageMode::Existing) {
             self.make_overlay(node, arguments, format)?;
         }
-        let inherited = self.inherited_by_overlay(node);
         let Some(driver) = driver(format) else {
             self.layer.drain_all();
             return Err(Failed::generic(format!("Unknown driver '{format}'")));
         };
+        // A file's name is all that there is to say of it.
+        let has_filename = driver != BlockdevDriver::File;
+        let inherited = self.inherited_by_overlay(node, has_filename);
         let mut options = json!({"driver": format, "node-name": name});
         match driver {
             BlockdevDriver::NullCo | BlockdevDriver::NullAio => {}

@@ -52,6 +52,10 @@ const ODDITIES: &[Oddity] = &[
         },
     },
     Oddity {
+        what: "a commit or stream cannot tell a read-only overlay of its new backing file, and is undone",
+        shows: |moment| moment.crashes_after("Could not update backing file link"),
+    },
+    Oddity {
         what: "a job stays paused above a node that holds another twice",
         shows: |moment| moment.pauses_for_ever() && moment.has_double(),
     },
@@ -89,6 +93,12 @@ impl Moment<'_> {
 
     fn dies_of(&self, words: &str) -> bool {
         self.now().death.as_ref().is_some_and(|death| death.message.contains(words))
+    }
+
+    /// Whether it crashes, rather than aborts, having said that last.
+    fn crashes_after(&self, words: &str) -> bool {
+        self.dies_of(words)
+            && self.now().death.as_ref().is_some_and(|death| death.signal == "SIGSEGV")
     }
 
     /// The jobs that QEMU has after the step; none after a death.

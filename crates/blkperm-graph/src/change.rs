@@ -213,6 +213,9 @@ impl<'g, R: Rule> Change<'g, R> {
 
     /// Makes an edge end at `to` instead of where it ends; it becomes the newest there.
     ///
+    /// QEMU's quirk: what it shares because the one node is force-shared, and the other not, follows
+    /// only when its parent is visited.
+    ///
     /// # Errors
     ///
     /// [`Refusal::Frozen`], and those of [`Change::attach`] and [`Change::attach_root`].
@@ -228,7 +231,12 @@ impl<'g, R: Rule> Change<'g, R> {
         self.graph.link(edge, Place::FIRST);
         self.graph.count_in(edge);
         self.graph.log.push(Undo::Relinked { edge, from });
-        self.refresh_row(edge);
+        let is_force_shared = |node| self.graph.state(node).contains(State::FORCE_SHARE);
+        if is_force_shared(from) == is_force_shared(to) {
+            self.refresh_row(edge);
+        } else {
+            self.refresh_row_unnoticed(edge);
+        }
         Ok(())
     }
 
@@ -307,6 +315,24 @@ impl<'g, R: Rule> Change<'g, R> {
             self.graph.log.push(Undo::Row { edge, old });
             let hold = self.graph.hold_by_row(edge);
             self.graph.set_hold(edge, hold);
+        }
+    }
+
+    /// Brings the edge's row up to date, but not what it holds, until an update begins at its parent
+    /// or above it.
+    ///
+    /// QEMU's quirk: whether a child is force-shared is looked at only when its parent is visited.
+    ///
+    /// Source: `bdrv_child_perm` in `block.c`, QEMU 10.0.
+    fn refresh_row_unnoticed(&mut self, edge: EdgeId) {
+        let Parent::Node(parent) = self.graph.parent_of(edge) else { return };
+        let row = self.graph.row_for(parent, self.graph.child_of(edge), self.graph.role(edge));
+        let row = self.graph.rows.keep(row);
+        let old = std::mem::replace(&mut self.graph.edge_mut(edge).row, row);
+        self.graph.log.push(Undo::Row { edge, old });
+        if old != row && !self.graph.is_stale(parent) {
+            self.graph.log.push(Undo::BecameStale { node: parent });
+            self.graph.stale.push(parent);
         }
     }
 

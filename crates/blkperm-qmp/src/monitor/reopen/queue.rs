@@ -226,9 +226,9 @@ fn inherit(options: &mut Options, parent: &Options, role: Role, parent_is_format
         default("auto-read-only", "off");
     } else {
         copied.extend(["read-only", "auto-read-only"]);
-        if parent_is_format {
-            default("discard", "unmap");
-        }
+    }
+    if parent_is_format {
+        options.entry("discard").or_insert_with(|| Value::from("unmap"));
     }
     for name in copied {
         if let Some(value) = parent.get(name) {

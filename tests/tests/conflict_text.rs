@@ -233,7 +233,7 @@ fn live_qemu_says_what_it_said() {
     };
     let records = env::var_os("BLKPERM_RECORD").is_some();
     // Without FUSE, and in a container there often is none, what needs it cannot be asked.
-    let wanted: fn(&str) -> bool = match can_mount() || records {
+    let wanted: fn(&str) -> bool = match records || can_mount(Daemon::start(&programs).unwrap()) {
         true => |_| true,
         false => |subject| !subject.contains("fuse"),
     };
@@ -244,9 +244,18 @@ fn live_qemu_says_what_it_said() {
     assert_recorded(&said, wanted);
 }
 
-/// Whether the host lets us mount with FUSE.
-fn can_mount() -> bool {
-    fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").is_ok()
+/// Whether the host lets a daemon mount with FUSE.
+fn can_mount(mut daemon: Daemon) -> bool {
+    daemon.create_image(&Image::new(MOUNTPOINT, ImageFormat::Raw, Some(512))).unwrap();
+    let node = json!({"driver": "null-co", "node-name": "node"});
+    let export = json!({"type": "fuse", "id": "e", "node-name": "node", "mountpoint": MOUNTPOINT});
+    // A mount would outlive the daemon.
+    let remove = json!({"id": "e"});
+    let commands =
+        [("blockdev-add", node), ("block-export-add", export), ("block-export-del", remove)];
+    commands.into_iter().all(|(command, arguments)| {
+        ask(&mut daemon, &json!({"execute": command, "arguments": arguments})).is_none()
+    })
 }
 
 /// The recording has every kind of parent that can be at fault, on either side.

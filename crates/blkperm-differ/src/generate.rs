@@ -21,6 +21,10 @@ pub struct Plan {
     pub length: usize,
 }
 
+/// Of a hundred commands that are refused when the script is written, how many stay in it: a script
+/// without them says more of how users overlap.
+const REFUSED_KEPT: u32 = 35;
+
 /// Writes the script that is planned, playing it to a fresh endpoint to see what comes of it.
 ///
 /// # Errors
@@ -33,42 +37,46 @@ pub fn generate(plan: Plan, endpoint: &mut dyn Endpoint) -> Result<Script, Endpo
         if let Action::Image(image) = &action {
             endpoint.create_image(image)?;
             script.actions.push(action);
-        } else if !play(action, &mut script, &mut scene, endpoint)? {
+        } else if play(action, &mut script, &mut scene, endpoint)?.is_none() {
             return Ok(script);
         }
     }
     while script.commands().count() < plan.length {
         let Some(command) = (scene.dice.weighted(RECIPES))(&mut scene) else { continue };
-        if !play(Action::Command(command), &mut script, &mut scene, endpoint)? {
-            break;
+        match play(Action::Command(command), &mut script, &mut scene, endpoint)? {
+            Some(Reply::Error { .. }) if !scene.dice.chance(REFUSED_KEPT) => {
+                script.actions.pop();
+            }
+            Some(_) => {}
+            None => break,
         }
     }
     Ok(script)
 }
 
-/// Adds a command to the script and carries it out; says whether the endpoint lives on.
+/// Adds a command to the script and carries it out; gives the reply if the endpoint lives on.
 fn play(
     action: Action,
     script: &mut Script,
     scene: &mut Scene,
     endpoint: &mut dyn Endpoint,
-) -> Result<bool, EndpointError> {
-    let Action::Command(command) = &action else { return Ok(true) };
+) -> Result<Option<Reply>, EndpointError> {
+    let Action::Command(command) = &action else { unreachable!("images are not played") };
     let outcome = endpoint.execute(command).and_then(|reply| {
         if matches!(reply, Reply::Return(_)) {
             scene.note(command);
         }
         endpoint.settle()?;
         endpoint.take_events();
-        World::of(endpoint)
+        Ok((reply, World::of(endpoint)?))
     });
     script.actions.push(action);
     match outcome {
-        Ok(world) => {
+        Ok((reply, world)) => {
             scene.see(world);
-            Ok(true)
+            Ok(Some(reply))
         }
-        Err(Stop::Died(_)) => Ok(false),
+        Err(Stop::Died(_)) => Ok(None),
         Err(Stop::Failed(error)) => Err(error),
     }
 }

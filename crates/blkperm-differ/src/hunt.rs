@@ -49,7 +49,7 @@ pub struct Tally(pub BTreeMap<String, Counts>);
 
 impl Tally {
     /// The commands of one transcript.
-    fn of(transcript: &Transcript) -> Tally {
+    pub(crate) fn of(transcript: &Transcript) -> Tally {
         let mut tally = Tally::default();
         for step in &transcript.steps {
             let counts = tally.0.entry(step.command_name().to_owned()).or_default();

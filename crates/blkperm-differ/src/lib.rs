@@ -5,6 +5,8 @@
 //! to two endpoints and says where they differ, [`shrink`](fn@shrink) finds a minimal script that
 //! still does, and [`hunt`](fn@hunt) does all that for many scripts at once.
 
+#[cfg(test)]
+mod aim;
 mod contest;
 mod dice;
 mod generate;

@@ -2,11 +2,13 @@
 
 mod activity;
 mod export;
+mod filter;
 mod job;
 mod node;
 mod opening;
 mod query;
 mod reopen;
+mod snapshot;
 mod stranger;
 
 pub(crate) use opening::opening;
@@ -25,22 +27,27 @@ pub(crate) const RECIPES: &[(u32, Recipe)] = &[
     (3, node::file),
     (5, node::raw),
     (6, node::qcow2),
+    (5, node::format),
+    (7, filter::filter),
+    (6, filter::quorum),
     (12, stranger::blkdebug),
     (8, node::delete),
     (10, reopen::reopen),
-    (5, reopen::snapshot),
-    (3, reopen::change_child),
+    (7, snapshot::snapshot),
+    (6, snapshot::snapshot_sync),
+    (10, snapshot::transaction),
+    (12, reopen::change_child),
     (3, activity::set_active),
-    (4, node::resize),
+    (7, node::resize),
     (8, export::add),
     (5, export::delete),
     (1, export::start_server),
     (1, export::stop_server),
-    (12, job::mirror),
-    (16, job::commit),
+    (20, job::mirror),
+    (20, job::commit),
     (14, job::stream),
-    (12, job::backup),
-    (36, job::verb),
+    (14, job::backup),
+    (44, job::verb),
     (1, job::verb_of_nobody),
     (2, query::any),
 ];

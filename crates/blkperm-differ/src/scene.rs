@@ -71,8 +71,8 @@ impl Scene {
         let (all, fitting) = (names(&all), names(&fitting));
         match self.dice.below(100) {
             0 | 1 => Some("nosuch".to_owned()),
-            2..=9 => self.dice.pick(&all),
-            10..=19 => self.dice.pick(&fitting).or_else(|| self.dice.pick(&all)),
+            2..=5 => self.dice.pick(&all),
+            6..=14 => self.dice.pick(&fitting).or_else(|| self.dice.pick(&all)),
             _ => self.dice.pick(&fitting),
         }
     }
@@ -104,7 +104,9 @@ impl Scene {
             Some("blockdev-add") => self.note_node(&command["arguments"]),
             // What a node with another backing file is called then depends on when QEMU has looked
             // last.
-            Some("blockdev-snapshot" | "blockdev-reopen" | "transaction") => {
+            Some(
+                "blockdev-snapshot" | "blockdev-snapshot-sync" | "blockdev-reopen" | "transaction",
+            ) => {
                 self.by_header.clear();
             }
             // What an image is like then is known only while its node is open.
@@ -131,11 +133,24 @@ impl Scene {
     /// its backing files. What jobs write to images is known only while their nodes are open, so
     /// from the first job on it is always one.
     pub(crate) fn free_image(&mut self, format: ImageFormat, headers: bool) -> Option<Image> {
+        self.free_image_that(|it| it == format, headers)
+    }
+
+    /// An image of one of the formats: mostly one whose file was never open.
+    pub(crate) fn free_image_of(&mut self, wanted: impl Fn(ImageFormat) -> bool) -> Option<Image> {
+        self.free_image_that(wanted, false)
+    }
+
+    fn free_image_that(
+        &mut self,
+        wanted: impl Fn(ImageFormat) -> bool,
+        headers: bool,
+    ) -> Option<Image> {
         let any = !self.has_changed_images && self.dice.chance(25);
         let is_free = |image: &Image| any || !self.used.contains(&image.filename);
         let free = |image: &&Image| {
             let mut files = if headers { self.headers(image) } else { vec![*image] }.into_iter();
-            image.format == format && files.all(is_free)
+            wanted(image.format) && files.all(is_free)
         };
         let free: Vec<Image> = self.images.iter().filter(free).cloned().collect();
         self.dice.pick(&free)
@@ -143,6 +158,6 @@ impl Scene {
 
     /// A size for a node: mostly the usual one.
     pub(crate) fn size(&mut self) -> u64 {
-        self.dice.weighted(&[(12, 1 << 20), (2, 1 << 19), (2, 2 << 20), (1, (1 << 20) + 512)])
+        self.dice.weighted(&[(24, 1 << 20), (2, 1 << 19), (2, 2 << 20), (1, (1 << 20) + 512)])
     }
 }

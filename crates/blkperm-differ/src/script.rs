@@ -55,5 +55,11 @@ pub(crate) fn image_value(image: &Image) -> Value {
         let backing = json!({"filename": backing.filename, "format": backing.format.name()});
         value.insert("backing".to_owned(), backing);
     }
+    if !image.options.is_empty() {
+        value.insert("options".to_owned(), json!(image.options));
+    }
+    if let Some(secret) = &image.secret {
+        value.insert("secret".to_owned(), json!(secret));
+    }
     Value::Object(value)
 }

@@ -6,6 +6,10 @@ use blkperm_qmp::play::{Endpoint, Stop};
 use blkperm_qmp::transcript::{Job, NodeType, Reply};
 use serde_json::{Value, json};
 
+/// The drivers of images that have metadata of their own.
+pub(crate) const FORMATS: [&str; 9] =
+    ["luks", "parallels", "qcow", "qcow2", "qed", "vdi", "vhdx", "vmdk", "vpc"];
+
 /// A node that has a name of its own, and so can be addressed.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -19,9 +23,23 @@ pub(crate) struct Node {
     pub(crate) has_backend: bool,
     /// Whether it is active.
     pub(crate) is_active: bool,
+    /// Whether it is read-only.
+    pub(crate) is_read_only: bool,
+    /// Its length in bytes.
+    pub(crate) length: u64,
 }
 
 impl Node {
+    /// Whether it can be given to whoever wants a node for itself.
+    pub(crate) fn is_spare(&self) -> bool {
+        self.is_active && !self.is_read_only && !self.has_parent && !self.has_backend
+    }
+
+    /// Whether a chain can begin there: nothing below uses it.
+    pub(crate) fn is_top(&self) -> bool {
+        self.is_active && !self.has_parent
+    }
+
     /// The name of its backing file's node.
     pub(crate) fn backing(&self) -> Option<&str> {
         let backing = self.children.iter().find(|(edge, _)| edge == "backing");
@@ -81,6 +99,8 @@ impl World {
                 has_parent: !others.is_empty(),
                 has_backend: !backends.is_empty(),
                 is_active: detail["active"] != false,
+                is_read_only: detail["ro"] == true,
+                length: detail["image"]["virtual-size"].as_u64().unwrap_or(0),
                 name,
             }
         };
@@ -135,8 +155,6 @@ impl World {
     /// Whether the node shows the bytes of an image of some format, or what lies below it does: nobody
     /// here knows how long that file is by now.
     fn shows_image_file(&self, node: &str) -> bool {
-        const FORMATS: [&str; 9] =
-            ["luks", "parallels", "qcow", "qcow2", "qed", "vdi", "vhdx", "vmdk", "vpc"];
         let is = |name: &str, drivers: &[&str]| {
             self.drivers.get(name).is_some_and(|driver| drivers.contains(&driver.as_str()))
         };
@@ -148,9 +166,20 @@ impl World {
         !is(node, &FORMATS) && below.any(|name| is(name, &["file"]) && is_below_format(name))
     }
 
+    /// Whether a node of the driver is below another, or is that node.
+    pub(crate) fn is_above_driver(&self, node: &str, driver: &str) -> bool {
+        let is = |name: &&str| self.drivers.get(*name).is_some_and(|it| it == driver);
+        self.below(node).iter().any(is)
+    }
+
     /// Whether a node is below another, or is that node.
     pub(crate) fn is_above(&self, node: &str, other: &str) -> bool {
         self.below(node).contains(&other)
+    }
+
+    /// The names of the node and of all nodes below it.
+    pub(crate) fn nodes_below(&self, node: &str) -> Vec<String> {
+        self.below(node).into_iter().map(str::to_owned).collect()
     }
 
     /// The node and all nodes below it.
@@ -179,14 +208,23 @@ impl World {
         !self.jobs.is_empty() && links.any(|link| below[1..].contains(&link.child.as_str()))
     }
 
+    /// The names of the nodes in whose chain there is a backing file.
+    pub(crate) fn tops_of_chains(&self) -> Vec<String> {
+        let is_chain = |node: &&Node| self.chain(node).iter().any(|node| node.backing().is_some());
+        self.nodes.iter().filter(is_chain).map(|node| node.name.clone()).collect()
+    }
+
     /// The node and those below it that have a name, over backing and filter edges.
     pub(crate) fn chain(&self, top: &Node) -> Vec<&Node> {
         let mut chain: Vec<&Node> = Vec::new();
         let mut next = self.node(&top.name);
         while let Some(node) = next {
             chain.push(node);
+            const FILTERS: [&str; 5] =
+                ["blkdebug", "copy-before-write", "copy-on-read", "preallocate", "throttle"];
+            let is_filter = FILTERS.contains(&node.driver.as_str());
             let is_link =
-                |edge: &str| edge == "backing" || (edge == "image" && node.driver == "blkdebug");
+                |edge: &str| edge == "backing" || (is_filter && ["file", "image"].contains(&edge));
             let link = node.children.iter().find(|(edge, _)| is_link(edge));
             next = link.and_then(|(_, child)| self.node(child));
         }

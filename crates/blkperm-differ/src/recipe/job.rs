@@ -8,10 +8,8 @@ use crate::world::Node;
 
 /// A mirror from a root to anything.
 pub(super) fn mirror(scene: &mut Scene) -> Option<Value> {
-    let device = scene.node(|node| !node.has_parent)?;
-    let unused = scene.dice.chance(70);
-    let target = scene
-        .node(|node| node.name != device && !(unused && (node.has_parent || node.has_backend)))?;
+    let device = scene.node(Node::is_top)?;
+    let target = target(scene, &device)?;
     if [&device, &target].into_iter().any(|node| scene.world.cannot_be_copied(node)) {
         return None;
     }
@@ -36,12 +34,9 @@ pub(super) fn mirror(scene: &mut Scene) -> Option<Value> {
 
 /// A commit of anything in a chain into anything below.
 pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
-    let is_chain = |node: &Node| !node.has_parent && node.backing().is_some();
-    let is_below = |node: &Node| node.backing().is_some() || node.driver == "blkdebug";
-    let device = match scene.dice.chance(85) {
-        true => scene.node(|node| is_chain(node) || (is_below(node) && !node.has_parent))?,
-        false => scene.node(is_below)?,
-    };
+    let anywhere = scene.dice.chance(12);
+    let chains = scene.world.tops_of_chains();
+    let device = scene.node(|node| (anywhere || node.is_top()) && chains.contains(&node.name))?;
     if scene.world.is_above_pending(&device) {
         return None;
     }
@@ -49,7 +44,7 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
     let chain = chain(scene, &device);
     let mut from = 0;
     if scene.dice.chance(60) {
-        let top = scene.dice.pick(&chain)?;
+        let top = scene.dice.pick(&chain[..chain.len().saturating_sub(1)])?;
         from = chain.iter().position(|name| *name == top).unwrap_or(0);
         commit = commit.with("top-node", top);
     }
@@ -78,7 +73,8 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
 
 /// A stream into anything that has a backing file, mostly.
 pub(super) fn stream(scene: &mut Scene) -> Option<Value> {
-    let device = scene.node(|node| node.backing().is_some() || node.driver == "blkdebug")?;
+    let is_fit = |node: &Node| node.backing().is_some() || node.driver == "blkdebug";
+    let device = scene.node(|node| node.is_active && is_fit(node))?;
     if scene.world.is_above_pending(&device) {
         return None;
     }
@@ -87,15 +83,15 @@ pub(super) fn stream(scene: &mut Scene) -> Option<Value> {
     let mut stream = start(scene).with("device", device.clone());
     match scene.dice.below(20) {
         0..=8 => {
-            let base = match scene.dice.chance(90) {
+            let base = match scene.dice.chance(96) {
                 true => scene.dice.pick(below),
                 false => scene.node(|_| true),
             };
             stream = stream.with_some("base-node", base);
         }
         9..=13 => {
-            let bottom = match scene.dice.chance(90) {
-                true => scene.dice.pick(&chain),
+            let bottom = match scene.dice.chance(96) {
+                true => scene.dice.pick(below),
                 false => scene.node(|_| true),
             };
             stream = stream.with_some("bottom", bottom);
@@ -124,10 +120,13 @@ pub(super) fn stream(scene: &mut Scene) -> Option<Value> {
 
 /// A backup of anything to anything, mostly to what nobody uses.
 pub(super) fn backup(scene: &mut Scene) -> Option<Value> {
-    let device = scene.node(|node| node.driver != "file")?;
-    let unused = scene.dice.chance(80);
-    let target = scene
-        .node(|node| node.name != device && !(unused && (node.has_parent || node.has_backend)))?;
+    Some(backup_options(scene)?.of("blockdev-backup"))
+}
+
+/// The arguments of a backup.
+pub(super) fn backup_options(scene: &mut Scene) -> Option<Arguments> {
+    let device = scene.node(|node| node.driver != "file" && node.is_active)?;
+    let target = target(scene, &device)?;
     if [&device, &target].into_iter().any(|node| scene.world.cannot_be_copied(node)) {
         return None;
     }
@@ -150,7 +149,15 @@ pub(super) fn backup(scene: &mut Scene) -> Option<Value> {
         ]);
         backup = backup.with("x-perf", json!({member: value}));
     }
-    Some(backup.of("blockdev-backup"))
+    Some(backup)
+}
+
+/// A node to copy another to: mostly one as long that nobody uses.
+fn target(scene: &mut Scene, source: &str) -> Option<String> {
+    let length = scene.world.node(source).map(|node| node.length);
+    let any = scene.dice.chance(20);
+    let is_fit = |node: &Node| any || (node.is_spare() && Some(node.length) == length);
+    scene.node(|node| node.name != source && is_fit(node))
 }
 
 /// The names of the nodes of a chain, from the top down.

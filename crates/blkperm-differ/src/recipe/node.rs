@@ -5,6 +5,26 @@ use serde_json::{Value, json};
 
 use super::Arguments;
 use crate::scene::Scene;
+use crate::world::Node;
+
+/// The formats of images besides qcow2 and raw.
+pub(super) const OTHER_FORMATS: [ImageFormat; 8] = [
+    ImageFormat::Luks,
+    ImageFormat::Parallels,
+    ImageFormat::Qcow,
+    ImageFormat::Qed,
+    ImageFormat::Vdi,
+    ImageFormat::Vhdx,
+    ImageFormat::Vmdk,
+    ImageFormat::Vpc,
+];
+
+/// Those of them whose images can have a backing file.
+const HAVE_BACKING: [ImageFormat; 3] = [ImageFormat::Qcow, ImageFormat::Qed, ImageFormat::Vmdk];
+
+/// The throttle group that every script has, and the secret of its encrypted images.
+pub(super) const THROTTLE_GROUP: &str = "group";
+pub(super) const SECRET: &str = "secret";
 
 /// A node without content.
 pub(super) fn null(scene: &mut Scene) -> Option<Value> {
@@ -29,7 +49,7 @@ pub(super) fn raw(scene: &mut Scene) -> Option<Value> {
     let file = match scene.dice.below(10) {
         0 => null_options(scene).object(),
         1 | 2 => image_file(scene, ImageFormat::Raw)?,
-        _ => scene.node(|node| !node.has_parent)?.into(),
+        _ => scene.node(Node::is_top)?.into(),
     };
     let mut node = Arguments::default().with("driver", "raw").with("file", file);
     if scene.dice.chance(25) {
@@ -62,6 +82,23 @@ pub(super) fn qcow2(scene: &mut Scene) -> Option<Value> {
     Some(named(scene, node).of("blockdev-add"))
 }
 
+/// An image of another format than qcow2 and raw.
+pub(super) fn format(scene: &mut Scene) -> Option<Value> {
+    let image = scene.free_image_of(|format| OTHER_FORMATS.contains(&format))?;
+    let read_only = scene.dice.chance(15);
+    let file = file_of(scene, &image.filename, !read_only);
+    let mut node = Arguments::default().with("driver", image.format.name()).with("file", file);
+    if image.format == ImageFormat::Luks {
+        node = node.with("key-secret", SECRET);
+    }
+    if HAVE_BACKING.contains(&image.format) {
+        let backing = backing(scene).filter(|_| image.format != ImageFormat::Vmdk);
+        node = node.with_some("backing", backing);
+    }
+    let node = if read_only { node.with("read-only", true) } else { node };
+    Some(named(scene, node).of("blockdev-add"))
+}
+
 /// The `backing` of a new qcow2 node; none leaves the choice to the image's header.
 fn backing(scene: &mut Scene) -> Option<Value> {
     match scene.dice.below(10) {
@@ -69,7 +106,10 @@ fn backing(scene: &mut Scene) -> Option<Value> {
         2..=4 => Some(Value::Null),
         5 => Some(null_options(scene).with("driver", "null-co").object()),
         _ => {
-            scene.node(|node| matches!(node.driver.as_str(), "qcow2" | "blkdebug")).map(Value::from)
+            let is_fit = |node: &Node| {
+                node.is_active && matches!(node.driver.as_str(), "qcow2" | "blkdebug" | "qed")
+            };
+            scene.node(is_fit).map(Value::from)
         }
     }
 }
@@ -127,14 +167,12 @@ pub(super) fn named(scene: &mut Scene, node: Arguments) -> Arguments {
 
 /// Makes a node longer or shorter: mostly one that nothing uses.
 ///
-/// Not a blkverify node, of which QEMU crashes.
+/// Not through a blkverify node, of which QEMU crashes.
 pub(super) fn resize(scene: &mut Scene) -> Option<Value> {
     const FIXED: [&str; 4] = ["null-co", "null-aio", "quorum", "snapshot-access"];
-    let fits = |node: &crate::world::Node| {
-        node.is_active && !node.has_parent && !FIXED.contains(&node.driver.as_str())
-    };
+    let fits = |node: &Node| node.is_spare() && !FIXED.contains(&node.driver.as_str());
     let name = scene.node(fits)?;
-    if scene.world.node(&name).is_some_and(|node| node.driver == "blkverify") {
+    if scene.world.is_above_driver(&name, "blkverify") {
         return None;
     }
     let size = scene.dice.weighted(&[(6, 1 << 20), (4, 2 << 20), (4, 1 << 19), (1, 1000), (1, -1)]);
@@ -143,7 +181,7 @@ pub(super) fn resize(scene: &mut Scene) -> Option<Value> {
 
 /// Deletes a node: mostly one that nothing uses.
 pub(super) fn delete(scene: &mut Scene) -> Option<Value> {
-    let unused = |node: &crate::world::Node| !node.has_parent && !node.has_backend;
+    let unused = |node: &Node| !node.has_parent && !node.has_backend;
     if !scene.world.nodes.iter().any(unused) && scene.dice.chance(80) {
         return None;
     }

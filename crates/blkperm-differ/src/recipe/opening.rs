@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::{Arguments, export, node};
 use crate::scene::Scene;
 
+/// The passphrase of all encrypted images.
+const PASSPHRASE: &str = "open";
+
 /// The images and commands with which a script begins.
 pub(crate) fn opening(scene: &mut Scene) -> Vec<Action> {
     let longest = scene.dice.weighted(&[(1, 1), (3, 2), (4, 3), (2, 4)]);
@@ -18,11 +21,22 @@ pub(crate) fn opening(scene: &mut Scene) -> Vec<Action> {
     images(scene, spare);
     let raw = Image::new("raw.img", ImageFormat::Raw, Some(scene.size()));
     scene.images.push(raw);
+    for _ in 0..scene.dice.weighted(&[(1, 0), (2, 1), (3, 2)]) {
+        other_image(scene);
+    }
     let mut actions: Vec<Action> = scene.images.iter().cloned().map(Action::Image).collect();
 
     let mut commands = Vec::new();
     if scene.dice.chance(95) {
         commands.extend(export::start_server(scene));
+    }
+    let object = |kind: &str, id: &str| Arguments::default().with("qom-type", kind).with("id", id);
+    if scene.dice.chance(60) {
+        commands.push(object("throttle-group", node::THROTTLE_GROUP).of("object-add"));
+    }
+    if scene.images.iter().any(|image| image.format == ImageFormat::Luks) {
+        let secret = object("secret", node::SECRET).with("data", PASSPHRASE);
+        commands.push(secret.of("object-add"));
     }
     let top = open(scene, &chain, &mut commands);
     open(scene, &target, &mut commands);
@@ -34,6 +48,21 @@ pub(crate) fn opening(scene: &mut Scene) -> Vec<Action> {
     }
     actions.extend(commands.into_iter().map(Action::Command));
     actions
+}
+
+/// An image of a format that is opened later.
+fn other_image(scene: &mut Scene) {
+    let format = scene.dice.pick(&node::OTHER_FORMATS).expect("there are formats");
+    let filename = format!("{}.{format}", scene.fresh('i'));
+    let mut image = Image::new(filename, format, Some(scene.size()));
+    match format {
+        ImageFormat::Luks => image.secret = Some(PASSPHRASE.to_owned()),
+        ImageFormat::Vmdk if scene.dice.chance(50) => {
+            image.options.insert("subformat".to_owned(), "monolithicFlat".to_owned());
+        }
+        _ => {}
+    }
+    scene.images.push(image);
 }
 
 /// Images, each the backing file of the next.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::scene::Scene;
-use crate::world::Node;
+use crate::world::{FORMATS, Node};
 
 /// Reopens a node, or two at once, mostly with what it was opened with but for one thing.
 ///
@@ -76,7 +76,7 @@ fn changed(scene: &mut Scene) -> Option<Value> {
 
 /// Whether nobody but the node can use its file, where that matters: see `node::file_of`.
 fn may_be_read_only(options: &Map<String, Value>) -> bool {
-    options["driver"] != "qcow2"
+    !FORMATS.contains(&options["driver"].as_str().unwrap_or_default())
         || options["file"].get("driver").is_some_and(|_| options["file"].get("node-name").is_none())
 }
 
@@ -89,31 +89,22 @@ fn forget_one(scene: &mut Scene, options: &mut Map<String, Value>) {
     }
 }
 
-/// Puts an overlay in a node's place, or does so in a transaction.
-pub(super) fn snapshot(scene: &mut Scene) -> Option<Value> {
-    let is_free = |node: &Node| node.driver == "qcow2" && node.backing().is_none();
-    let data =
-        json!({"node": scene.node(|node| node.driver != "file")?, "overlay": scene.node(is_free)?});
-    if scene.dice.chance(70) {
-        return Some(json!({"execute": "blockdev-snapshot", "arguments": data}));
-    }
-    let mut actions = vec![json!({"type": "blockdev-snapshot", "data": data})];
-    if scene.dice.chance(40) {
-        actions.push(json!({"type": "abort", "data": {}}));
-    }
-    Some(json!({"execute": "transaction", "arguments": {"actions": actions}}))
-}
-
 /// Gives a quorum another child, or takes one away.
 pub(super) fn change_child(scene: &mut Scene) -> Option<Value> {
-    let parent = scene.node(|node| node.driver == "quorum")?;
+    let is_quorum = |node: &Node| node.driver == "quorum";
+    if !scene.world.nodes.iter().any(is_quorum) && scene.dice.chance(90) {
+        return None;
+    }
+    let parent = scene.node(is_quorum)?;
     let children = scene.world.node(&parent).map(|node| node.children.clone());
     let child = scene.dice.pick(&children.unwrap_or_default()).map(|(edge, _)| edge);
     let mut arguments = json!({"parent": parent});
     match child.filter(|_| scene.dice.chance(40)) {
         Some(child) => arguments["child"] = json!(child),
         None => {
-            arguments["node"] = json!(scene.node(|node| !node.has_parent && !node.has_backend)?);
+            let world = scene.world.clone();
+            let fits = |node: &Node| node.is_spare() && !world.is_above(&node.name, &parent);
+            arguments["node"] = json!(scene.node(fits)?);
         }
     }
     Some(json!({"execute": "x-blockdev-change", "arguments": arguments}))

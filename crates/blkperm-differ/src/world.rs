@@ -149,7 +149,10 @@ impl World {
 
     /// Whether what becomes of a job that copies from the node, or to it, is not ours to say.
     pub(crate) fn cannot_be_copied(&self, node: &str) -> bool {
-        self.is_above_pending(node) || self.shows_image_file(node)
+        // Whoever writes to snapshot-access fails.
+        self.is_above_pending(node)
+            || self.shows_image_file(node)
+            || self.is_above_driver(node, "snapshot-access")
     }
 
     /// Whether the node shows the bytes of an image of some format, or what lies below it does: nobody

@@ -7,8 +7,10 @@
 //! [`run_backup`](BlockLayer::run_backup) for all or [`abort_backup`](BlockLayer::abort_backup) for
 //! all, and [`end_backup`](BlockLayer::end_backup).
 
-use blkperm_graph::driver::COPY_BEFORE_WRITE;
-use blkperm_graph::{Change, Demand, Graph, NewNode, NodeId, Permissions, Role, RootId, Rule};
+use blkperm_graph::driver::{COPY_BEFORE_WRITE, PARALLELS, VDI, VHDX, VPC};
+use blkperm_graph::{
+    Change, Demand, Driver, Graph, NewNode, NodeId, Permissions, Role, RootId, Rule,
+};
 
 use crate::content::Extents;
 use crate::denied::{Abort, Denied, Failure};
@@ -26,6 +28,27 @@ use crate::work::Work;
 ///
 /// Source: `BLOCK_COPY_CLUSTER_SIZE_DEFAULT` in `block/block-copy.c`, QEMU 10.0.
 const CLUSTER_SIZE: u64 = 64 << 10;
+
+/// What the clusters of a target are larger than that: those of new images of these formats.
+///
+/// Source: `bdrv_co_get_info` of each `BlockDriver`, QEMU 10.0.
+const LARGE_CLUSTERS: [(&Driver, u64); 4] =
+    [(&PARALLELS, 1 << 20), (&VDI, 1 << 20), (&VHDX, 8 << 20), (&VPC, 2 << 20)];
+
+/// The least cluster size of a backup to that target, in bytes.
+///
+/// Source: `block_copy_calculate_cluster_size` in `block/block-copy.c`, QEMU 10.0.
+fn cluster_size_of<R: Rule>(graph: &Graph<R>, target: NodeId) -> u64 {
+    let asked = |&node: &NodeId| {
+        let driver = graph.driver(node);
+        let edge = graph.child_by_role(node, Role::PRIMARY);
+        let edge = edge.filter(|_| driver.is_filter || driver.name == "raw")?;
+        Some(graph.child_of(edge))
+    };
+    let image = std::iter::successors(Some(target), asked).last().unwrap_or(target);
+    let of_driver = LARGE_CLUSTERS.iter().find(|(driver, _)| *driver == graph.driver(image));
+    of_driver.map_or(CLUSTER_SIZE, |&(_, size)| size)
+}
 
 /// The greatest cluster size that the filter can keep track of, in bytes.
 const MAX_CLUSTER_SIZE: u64 = 1 << 31;
@@ -132,7 +155,7 @@ impl<R: Rule> BlockLayer<R> {
             layer.attach_child(filter, target, "target", Role::DATA)?;
             require_cluster_size(options.min_cluster_size)
         })?;
-        let cluster_size = options.min_cluster_size.max(CLUSTER_SIZE);
+        let cluster_size = options.min_cluster_size.max(cluster_size_of(&self.graph, target));
         let created = require_chunk(max_chunk, cluster_size).and_then(|()| {
             let saved = Extents::default();
             let work = Backup { source, target, sync, cluster_size, waiting: false, saved };

@@ -19,6 +19,10 @@ use tempfile::TempDir;
 /// How long anything may take, unless [`Daemon::start_with_patience`] says otherwise.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long an image may take to be made, at least: an encrypted one takes seconds of a processor,
+/// which a busy machine does not have.
+const PATIENCE_WITH_IMAGES: Duration = Duration::from_secs(60);
+
 /// A running `qemu-storage-daemon` in a temporary directory of its own, with real images.
 ///
 /// Both the process and the directory end with this value.
@@ -191,8 +195,8 @@ impl Endpoint for Daemon {
         }
         let arguments = image.qemu_img_arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let (status, message) =
-            process::run(&self.programs.img, &arguments, &directory, self.patience)?;
+        let patience = self.patience.max(PATIENCE_WITH_IMAGES);
+        let (status, message) = process::run(&self.programs.img, &arguments, &directory, patience)?;
         if !status.success() {
             return Err(Error::Image { filename: image.filename.clone(), message }.into());
         }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Arguments, export, node};
 use crate::scene::Scene;
 
-/// The passphrase of all encrypted images.
+/// The only encrypted image, and its passphrase.
+const LUKS_FILE: &str = "luks.img";
 const PASSPHRASE: &str = "open";
 
 /// The images and commands with which a script begins.
@@ -56,7 +57,12 @@ fn other_image(scene: &mut Scene) {
     let filename = format!("{}.{format}", scene.fresh('i'));
     let mut image = Image::new(filename, format, Some(scene.size()));
     match format {
-        ImageFormat::Luks => image.secret = Some(PASSPHRASE.to_owned()),
+        // It takes seconds to make one, so that one and the same is for all scripts.
+        ImageFormat::Luks if scene.image(LUKS_FILE).is_some() => return,
+        ImageFormat::Luks => {
+            image = Image::new(LUKS_FILE, format, Some(1 << 20));
+            image.secret = Some(PASSPHRASE.to_owned());
+        }
         ImageFormat::Vmdk if scene.dice.chance(50) => {
             image.options.insert("subformat".to_owned(), "monolithicFlat".to_owned());
         }

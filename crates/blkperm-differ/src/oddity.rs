@@ -40,7 +40,7 @@ const ODDITIES: &[Oddity] = &[
         what: "a node becomes inactive that is above another twice",
         shows: |moment| {
             moment.dies_of("bdrv_inactivate_recurse: Assertion `top_level' failed.")
-                && moment.now().command_name() == "blockdev-set-active"
+                && moment.has_diamond()
         },
     },
     Oddity {
@@ -143,6 +143,25 @@ impl Moment<'_> {
         let mut seen = HashSet::new();
         let mut edges = self.edges(NodeType::BlockDriver);
         edges.any(|edge| !seen.insert((&edge.parent.name, &edge.child)))
+    }
+
+    /// Whether a node is above another in two ways.
+    fn has_diamond(&self) -> bool {
+        let edges: Vec<&GraphEdge> = self.edges(NodeType::BlockDriver).collect();
+        edges.iter().any(|top| {
+            let mut below = vec![&top.parent.name];
+            let mut done = 0;
+            while let Some(&node) = below.get(done) {
+                for edge in edges.iter().filter(|edge| edge.parent.name == *node) {
+                    if below.contains(&&edge.child) {
+                        return true;
+                    }
+                    below.push(&edge.child);
+                }
+                done += 1;
+            }
+            false
+        })
     }
 
     /// Whether there is an ordinary commit: only that has such an edge.

@@ -152,12 +152,15 @@ pub(super) fn backup_options(scene: &mut Scene) -> Option<Arguments> {
     Some(backup)
 }
 
-/// A node to copy another to: mostly one as long that nobody uses.
+/// A node to copy another to: mostly one as long that nobody uses. A backup into a qcow overlay of its
+/// source waits for itself in QEMU.
 fn target(scene: &mut Scene, source: &str) -> Option<String> {
     let length = scene.world.node(source).map(|node| node.length);
     let any = scene.dice.chance(20);
     let is_fit = |node: &Node| any || (node.is_spare() && Some(node.length) == length);
-    scene.node(|node| node.name != source && is_fit(node))
+    let target = scene.node(|node| node.name != source && is_fit(node))?;
+    let is_overlay = scene.world.is_above(&target, source);
+    (!is_overlay || !scene.world.is_above_driver(&target, "qcow")).then_some(target)
 }
 
 /// The names of the nodes of a chain, from the top down.

@@ -175,6 +175,13 @@ impl World {
         self.below(node).iter().any(is)
     }
 
+    /// Whether the node shows the bytes of a file, of which nobody here knows how long it is once images
+    /// have changed.
+    pub(crate) fn shows_file(&self, node: &str) -> bool {
+        self.is_above_driver(node, "file")
+            && !FORMATS.iter().any(|format| self.is_above_driver(node, format))
+    }
+
     /// Whether a node is below another, or is that node.
     pub(crate) fn is_above(&self, node: &str, other: &str) -> bool {
         self.below(node).contains(&other)

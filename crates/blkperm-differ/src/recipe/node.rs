@@ -49,7 +49,13 @@ pub(super) fn raw(scene: &mut Scene) -> Option<Value> {
     let file = match scene.dice.below(10) {
         0 => null_options(scene).object(),
         1 | 2 => image_file(scene, ImageFormat::Raw)?,
-        _ => scene.node(Node::is_top)?.into(),
+        _ => {
+            let name = scene.node(Node::is_top)?;
+            if scene.has_changed_images && scene.world.shows_file(&name) {
+                return None;
+            }
+            name.into()
+        }
     };
     let mut node = Arguments::default().with("driver", "raw").with("file", file);
     if scene.dice.chance(25) {

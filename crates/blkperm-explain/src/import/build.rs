@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use blkperm_graph::driver::BLKDEBUG;
+use blkperm_graph::driver::{BLKDEBUG, RAW_WINDOW};
 use blkperm_graph::{
     Change, Counts, Demand, Graph, Holder, NewNode, NodeId, Owner, Parent as GraphParent, Refusal,
     Role, RootId, Row, Rule, State,
@@ -79,7 +79,7 @@ impl Survey {
             (Untold::WAS_READ_ONLY, !self.jobs.is_empty()),
             (Untold::WERE_CANCELLED, self.jobs.iter().any(is_to_be_finalized)),
             (Untold::HIDDEN_OPTIONS, self.nodes.iter().any(hides_options)),
-            (Untold::DIFFERENT_LENGTHS, self.nodes.iter().any(is_unknown)),
+            (Untold::OTHER_SIZES, self.nodes.iter().any(is_unknown)),
             (Untold::ARE_INACTIVE, self.nodes.iter().any(|node| node.may_be_inactive)),
         ];
         open.into_iter().filter(|&(_, is_open)| is_open).map(|(untold, _)| untold).collect()
@@ -133,7 +133,7 @@ impl Survey {
         let monitor = Monitor::adopt(
             layer,
             KnownImages::of(self),
-            self.found_nodes(&added),
+            self.found_nodes(&added, untold),
             self.found_exports(&ids),
         );
         Ok(Built { monitor, notes })
@@ -155,8 +155,7 @@ impl Survey {
         let owner = |job: Option<usize>| job.map(|job| jobs[job].1);
         let nodes = self.nodes.iter().enumerate().map(|(place, node)| {
             let may = |what| untold.contains(what);
-            let unknown =
-                if may(Untold::DIFFERENT_LENGTHS) { (place as u64 + 1) * SECTOR } else { 0 };
+            let unknown = if may(Untold::OTHER_SIZES) { (place as u64 + 1) * SECTOR } else { 0 };
             let is_inactive = may(Untold::ARE_INACTIVE) && node.may_be_inactive;
             let inactive = if is_inactive { State::INACTIVE } else { State::empty() };
             graph.add_node(NewNode {
@@ -246,11 +245,18 @@ impl Survey {
         notes
     }
 
-    fn found_nodes(&self, added: &[bool]) -> Vec<FoundNode> {
+    fn found_nodes(&self, added: &[bool], untold: Untold) -> Vec<FoundNode> {
+        let has_size = |node: &Node| {
+            untold.contains(Untold::OTHER_SIZES) && std::ptr::eq(node.driver, &RAW_WINDOW)
+        };
+        let filename = |node: &Node| match &node.info {
+            Some(info) => Some(info.file.clone()),
+            None => has_size(node).then(|| r#"json:{"driver":"raw","size":0}"#.to_owned()),
+        };
         let nodes = self.nodes.iter().zip(added).filter(|(node, _)| node.job.is_none());
         let found = nodes.map(|(node, &added)| FoundNode {
             name: node.name.clone(),
-            filename: node.info.as_ref().map(|info| info.file.clone()),
+            filename: filename(node),
             monitor_owned: added,
             auto_backing: node.info.as_ref().and_then(|info| info.image.backing_filename.clone()),
         });

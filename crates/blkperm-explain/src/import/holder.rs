@@ -71,14 +71,11 @@ impl Survey {
         }
     }
 
-    /// Exports, which are listed newest first; of several BlockBackends that it could be, the newest.
+    /// Exports, which are listed newest first, as their BlockBackends come.
     fn name_exports(&mut self, replies: &Replies, free: &mut HashMap<usize, Vec<usize>>) {
-        let nodes: HashMap<&str, usize> = self
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(place, node)| (node.name.as_str(), place))
-            .collect();
+        let names = self.nodes.iter().enumerate();
+        let nodes: HashMap<&str, usize> =
+            names.map(|(place, node)| (node.name.as_str(), place)).collect();
         let mut of_node: HashMap<usize, Vec<&replies::Export>> = HashMap::new();
         for export in replies.exports.iter().flatten() {
             if let Some(&node) = nodes.get(export.node_name.as_str()) {
@@ -87,17 +84,10 @@ impl Survey {
         }
         for (node, exports) in of_node {
             let candidates = free.entry(node).or_default();
-            // What a refused stream leaves behind looks like an export that only reads.
-            let surplus = candidates.len().saturating_sub(exports.len());
-            let reading = candidates.iter().filter(|&&edge| self.edges[edge].demand == READING);
-            let remains: Vec<usize> = reading.rev().take(surplus).copied().collect();
-            for export in exports {
-                let fits = |edge: &usize| {
-                    is_of_export(&export.r#type, self.edges[*edge].demand)
-                        && !remains.contains(edge)
-                };
-                let Some(place) = self.newest(candidates, fits) else { continue };
-                let Parent::Backend(backend) = self.edges[candidates.remove(place)].parent else {
+            let edges = self.backends_of_exports(&exports, candidates);
+            candidates.retain(|edge| !edges.contains(edge));
+            for (edge, export) in edges.into_iter().zip(exports) {
+                let Parent::Backend(backend) = self.edges[edge].parent else {
                     unreachable!("only edges of BlockBackends are free");
                 };
                 let export = Export { id: export.id.clone(), kind: export.r#type.clone() };
@@ -105,6 +95,24 @@ impl Survey {
                 self.backends[backend].export = Some(export);
             }
         }
+    }
+
+    /// The edges of a node's exports among these edges of BlockBackends, newest first. What a refused
+    /// stream leaves behind looks like an export that only reads, and is taken for newer.
+    fn backends_of_exports(&self, exports: &[&replies::Export], edges: &[usize]) -> Vec<usize> {
+        let demand = |edge: &usize| self.edges[*edge].demand;
+        let may_be = |edge: &usize| {
+            let demand = demand(edge);
+            demand.is_none() || exports.iter().any(|export| is_of_export(&export.r#type, demand))
+        };
+        let mut found: Vec<usize> = edges.iter().rev().copied().filter(may_be).collect();
+        let surplus = found.len().saturating_sub(exports.len());
+        let mut remains = found.clone();
+        remains.retain(|edge| [READING, Demand::NONE].contains(&demand(edge)));
+        remains.sort_by_key(|edge| demand(edge).is_none());
+        remains.truncate(surplus);
+        found.retain(|edge| !remains.contains(edge));
+        found
     }
 }
 

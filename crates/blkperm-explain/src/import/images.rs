@@ -1,6 +1,7 @@
 //! The images of a QEMU that was asked from elsewhere.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use blkperm_qmp::image::{Directory, ImageError, ImageFormat, ImageHeader, ImageStore};
 
@@ -10,7 +11,7 @@ use super::Survey;
 /// command would want them to be.
 #[derive(Clone, Debug)]
 pub(super) struct KnownImages {
-    headers: HashMap<String, ImageHeader>,
+    headers: Arc<HashMap<String, ImageHeader>>,
     here: Directory,
     assumed: ImageHeader,
 }
@@ -42,7 +43,7 @@ impl KnownImages {
             }
         }
         let assumed = ImageHeader { format: ImageFormat::Qcow2, ..ImageHeader::raw(longest) };
-        KnownImages { headers, here: Directory::new("."), assumed }
+        KnownImages { headers: Arc::new(headers), here: Directory::new("."), assumed }
     }
 }
 

@@ -16,8 +16,9 @@ bitflags::bitflags! {
         const WERE_CANCELLED = 1 << 2;
         /// The options of nodes demand what their parents demand, too.
         const HIDDEN_OPTIONS = 1 << 3;
-        /// Nodes of unknown length are all of different lengths, rather than of none.
-        const DIFFERENT_LENGTHS = 1 << 4;
+        /// Nodes of unknown size are all of different ones, rather than of none, and those that may have
+        /// been given one as an option were.
+        const OTHER_SIZES = 1 << 4;
         /// Nodes are inactive of which it was not said whether they are.
         const ARE_INACTIVE = 1 << 5;
     }
@@ -29,7 +30,7 @@ const WORDS: [(Untold, &str); 6] = [
     (Untold::WAS_READ_ONLY, "what a job writes was read-only before"),
     (Untold::WERE_CANCELLED, "a job that is to be finalized was cancelled"),
     (Untold::HIDDEN_OPTIONS, "a node's options demand what its parents demand, too"),
-    (Untold::DIFFERENT_LENGTHS, "nodes of unknown length differ in it"),
+    (Untold::OTHER_SIZES, "nodes of unknown size differ in it, or were given it for good"),
     (Untold::ARE_INACTIVE, "nodes are inactive of which only the edges are known"),
 ];
 

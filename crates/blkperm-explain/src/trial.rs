@@ -139,9 +139,13 @@ impl Tried {
 pub(crate) fn run_alone<R: Rule>(monitor: &mut Monitor<R>, job: &str) -> Fate {
     let layer = monitor.layer_mut();
     layer.take_setback();
-    let others: Vec<String> =
-        layer.jobs().iter().map(|job| job.id().to_owned()).filter(|id| id != job).collect();
-    // What cannot be paused does not move by itself.
+    let moves = |job: &&Job| {
+        matches!(job.status(), Status::Created | Status::Running | Status::Waiting)
+            || job.is_stuck()
+    };
+    let others = layer.jobs().iter().filter(moves).map(|job| job.id().to_owned());
+    let others: Vec<String> = others.filter(|id| id != job).collect();
+    // What cannot be paused does not move by itself, either.
     let held: Vec<String> = others.into_iter().filter(|id| layer.pause(id).is_ok()).collect();
     let result = monitor.run_jobs();
     let layer = monitor.layer_mut();

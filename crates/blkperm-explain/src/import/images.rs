@@ -58,12 +58,12 @@ impl ImageStore for KnownImages {
     }
 
     fn insert(&mut self, filename: &str, header: ImageHeader) -> Result<(), ImageError> {
-        self.headers.insert(filename.to_owned(), header);
+        Arc::make_mut(&mut self.headers).insert(filename.to_owned(), header);
         Ok(())
     }
 
     fn remove(&mut self, filename: &str) {
-        self.headers.remove(filename);
+        Arc::make_mut(&mut self.headers).remove(filename);
     }
 
     fn fork(&self) -> Box<dyn ImageStore> {

@@ -1,6 +1,7 @@
 //! What the monitor knows of nodes besides the graph, and `blockdev-del`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use blkperm_graph::{EdgeId, Graph, NodeId, Parent, Rule};
 use blkperm_jobs::{Denied, Operation};
@@ -44,19 +45,20 @@ pub(super) struct NodeDetail {
     pub(super) detect_zeroes: Option<BlockdevDetectZeroesOptions>,
 }
 
-/// The details of all nodes that users have added, by node-name.
+/// The details of all nodes that users have added, by node-name. Forks of a monitor have them in
+/// common until they change them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct NodeDetails(HashMap<String, NodeDetail>);
+pub(super) struct NodeDetails(HashMap<Arc<str>, Arc<NodeDetail>>);
 
 impl NodeDetails {
     /// The details of the node of that name; a job's filter has none.
     pub(super) fn get(&self, name: &str) -> Option<&NodeDetail> {
-        self.0.get(name)
+        self.0.get(name).map(Arc::as_ref)
     }
 
     /// The details of the node of that name, to be filled in.
     pub(super) fn get_mut(&mut self, name: &str) -> &mut NodeDetail {
-        self.0.entry(name.to_owned()).or_default()
+        Arc::make_mut(self.0.entry(name.into()).or_default())
     }
 
     /// Whether any node was opened with that option.
@@ -65,7 +67,7 @@ impl NodeDetails {
     }
 
     /// Takes out the details of nodes that are gone.
-    fn take_gone<R: Rule>(&mut self, graph: &mut Graph<R>) -> Vec<NodeDetail> {
+    fn take_gone<R: Rule>(&mut self, graph: &mut Graph<R>) -> Vec<Arc<NodeDetail>> {
         let mut gone = Vec::new();
         for name in graph.take_gone() {
             if graph.node_by_name(&name).is_none() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use blkperm_graph::driver::{BLKDEBUG, RAW_WINDOW};
+use blkperm_graph::driver::{BLKDEBUG, RAW_OFFSET, RAW_SIZED};
 use blkperm_graph::{
     Change, Counts, Demand, Graph, Holder, NewNode, NodeId, Owner, Parent as GraphParent, Refusal,
     Role, RootId, Row, Rule, State,
@@ -133,7 +133,7 @@ impl Survey {
         let monitor = Monitor::adopt(
             layer,
             KnownImages::of(self),
-            self.found_nodes(&added, untold),
+            self.found_nodes(&added),
             self.found_exports(&ids),
         );
         Ok(Built { monitor, notes })
@@ -156,6 +156,10 @@ impl Survey {
         let nodes = self.nodes.iter().enumerate().map(|(place, node)| {
             let may = |what| untold.contains(what);
             let unknown = if may(Untold::OTHER_SIZES) { (place as u64 + 1) * SECTOR } else { 0 };
+            let is_sized = may(Untold::OTHER_SIZES)
+                && node.info.is_none()
+                && std::ptr::eq(node.driver, &RAW_OFFSET);
+            let driver = if is_sized { &RAW_SIZED } else { node.driver };
             let is_inactive = may(Untold::ARE_INACTIVE) && node.may_be_inactive;
             let inactive = if is_inactive { State::INACTIVE } else { State::empty() };
             graph.add_node(NewNode {
@@ -163,7 +167,7 @@ impl Survey {
                 options: if may(Untold::HIDDEN_OPTIONS) { node.most_options } else { node.options },
                 length: node.info.as_ref().map_or(unknown, |info| info.image.virtual_size),
                 owner: owner(node.job),
-                ..NewNode::new(&node.name, node.driver)
+                ..NewNode::new(&node.name, driver)
             })
         });
         let nodes: Vec<NodeId> = nodes.collect();
@@ -245,18 +249,11 @@ impl Survey {
         notes
     }
 
-    fn found_nodes(&self, added: &[bool], untold: Untold) -> Vec<FoundNode> {
-        let has_size = |node: &Node| {
-            untold.contains(Untold::OTHER_SIZES) && std::ptr::eq(node.driver, &RAW_WINDOW)
-        };
-        let filename = |node: &Node| match &node.info {
-            Some(info) => Some(info.file.clone()),
-            None => has_size(node).then(|| r#"json:{"driver":"raw","size":0}"#.to_owned()),
-        };
+    fn found_nodes(&self, added: &[bool]) -> Vec<FoundNode> {
         let nodes = self.nodes.iter().zip(added).filter(|(node, _)| node.job.is_none());
         let found = nodes.map(|(node, &added)| FoundNode {
             name: node.name.clone(),
-            filename: filename(node),
+            filename: node.info.as_ref().map(|info| info.file.clone()),
             monitor_owned: added,
             auto_backing: node.info.as_ref().and_then(|info| info.image.backing_filename.clone()),
         });

@@ -109,9 +109,8 @@ impl Survey {
         let Some(driver) = driver else { return variant::guessed() };
         let mut variants = variant::of_driver(driver).unwrap_or_else(|| vec![variant::unknown()]);
         // A raw node's offset and size show in its filename, where anything does.
-        let file = node.info.as_ref().map_or("", |info| info.file.as_str());
-        if file.contains("\"offset\"") || file.contains("\"size\"") {
-            variants.reverse();
+        if let Some(shown) = node.info.as_ref().and_then(|info| variant::raw_called(&info.file)) {
+            variants.sort_by_key(|variant| !std::ptr::eq(variant.driver, shown));
         }
         variants
     }

@@ -6,6 +6,7 @@
 use blkperm_graph::driver::*;
 use blkperm_graph::{Demand, Driver, Permissions, Role};
 use blkperm_jobs::filter::{COMMIT_TOP, MIRROR_TOP, MIRROR_TOP_OF_COMMIT, MIRROR_TOP_STOPPING};
+use serde_json::{Map, Value};
 
 /// One way in which a node of a driver may treat its children.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +78,14 @@ const VARIANTS: &[(&str, &[Variant])] = &[
     ("file", &[variant(&FILE, &[])]),
     ("null-co", &[variant(&NULL_CO, &[])]),
     ("null-aio", &[variant(&NULL_AIO, &[])]),
-    ("raw", &[variant(&RAW, &[("file", WHOLE)]), variant(&RAW_OFFSET, &[("file", PART)])]),
+    (
+        "raw",
+        &[
+            variant(&RAW, &[("file", WHOLE)]),
+            variant(&RAW_OFFSET, &[("file", PART)]),
+            variant(&RAW_SIZED, &[("file", PART)]),
+        ],
+    ),
     (
         "qcow2",
         &[
@@ -177,6 +185,14 @@ pub(super) fn of_driver(name: &str) -> Option<Vec<Variant>> {
     let listed = VARIANTS.iter().find(|(driver, _)| *driver == name).map(|(_, all)| all.to_vec());
     let leaf = |driver: &'static Driver| vec![variant(driver, &[])];
     listed.or_else(|| PROTOCOLS.iter().find(|driver| driver.name == name).map(leaf))
+}
+
+/// The driver of a raw node with one of these options, as far as what QEMU calls the node's content
+/// tells them.
+pub(super) fn raw_called(filename: &str) -> Option<&'static Driver> {
+    let options: Map<String, Value> = serde_json::from_str(filename.strip_prefix("json:")?).ok()?;
+    let drivers = [("size", &RAW_SIZED), ("offset", &RAW_OFFSET)];
+    drivers.into_iter().find(|(option, _)| options.contains_key(*option)).map(|(_, driver)| driver)
 }
 
 /// The variants that a node may be of, when only its edges are known.

@@ -107,7 +107,10 @@ struct Index {
 struct Node {
     name: String,
     driver: &'static Driver,
+    /// By what it demands of its children.
     state: State,
+    /// What it has become without its children learning of it yet.
+    became: Option<State>,
     /// What its options demand at least.
     options: Demand,
     /// What its options demand at most: what its parents demand may hide some of it.
@@ -334,8 +337,18 @@ fn nodes(dump: &GraphDump, replies: &Replies) -> Result<Vec<Node>, ImportError> 
         state.set(State::INACTIVE, info.as_ref().is_some_and(|info| !info.active));
         let driver = variant::unknown().driver;
         let (options, most_options) = (Demand::NONE, Demand::NONE);
-        let (name, lost, job, may_be_inactive) = (node.name.clone(), None, None, false);
-        Node { name, driver, state, options, most_options, lost, job, info, may_be_inactive }
+        Node {
+            name: node.name.clone(),
+            driver,
+            state,
+            became: None,
+            options,
+            most_options,
+            lost: None,
+            job: None,
+            info,
+            may_be_inactive: false,
+        }
     };
     Ok(named.map(node).collect())
 }

@@ -114,10 +114,15 @@ impl Survey {
         self.nodes.iter().for_each(|node| layer.names.take_note(&node.name));
         let added = self.added(untold.contains(Untold::OPENED_WITH_PARENTS));
         let ids = self.add_parents(&mut layer.graph, untold);
-        layer
-            .graph
-            .transact(|change| self.edges.iter().try_for_each(|edge| attach(change, &ids, edge)))?;
+        layer.graph.transact(|change| {
+            self.edges.iter().try_for_each(|edge| self.attach(change, &ids, edge))
+        })?;
         self.lose_overlays(&mut layer, &ids)?;
+        for (node, &id) in self.nodes.iter().zip(&ids.nodes) {
+            if let Some(state) = node.became {
+                layer.graph.make_inactive_unnoticed(id, state.contains(State::READ_ONLY));
+            }
+        }
         for ((node, &id), &added) in self.nodes.iter().zip(&ids.nodes).zip(&added) {
             // A job holds its filter as the user holds what he has added.
             if added || node.job.is_some() {
@@ -163,7 +168,7 @@ impl Survey {
             let is_inactive = may(Untold::ARE_INACTIVE) && node.may_be_inactive;
             let inactive = if is_inactive { State::INACTIVE } else { State::empty() };
             graph.add_node(NewNode {
-                state: node.state | inactive,
+                state: node.became.unwrap_or(node.state) | inactive,
                 options: if may(Untold::HIDDEN_OPTIONS) { node.most_options } else { node.options },
                 length: node.info.as_ref().map_or(unknown, |info| info.image.virtual_size),
                 owner: owner(node.job),
@@ -249,6 +254,38 @@ impl Survey {
         notes
     }
 
+    /// Adds an edge: by its driver's table, or as it was found where that does not explain it.
+    fn attach<R: Rule>(
+        &self,
+        change: &mut Change<'_, R>,
+        ids: &Ids,
+        edge: &Edge,
+    ) -> Result<(), Refusal> {
+        let child = ids.nodes[edge.child];
+        match edge.parent {
+            Parent::Node(place) => {
+                let (parent, node) = (ids.nodes[place], &self.nodes[place]);
+                match (edge.role, edge.unexplained) {
+                    (Some(role), None) if node.became.is_none() => {
+                        change.attach(parent, child, &edge.name, role)?
+                    }
+                    (role, _) => {
+                        let role = role.unwrap_or(Role::DATA);
+                        let row = Row::NOTHING.adding(edge.demand);
+                        change.attach_with_row(parent, child, &edge.name, role, row)?
+                    }
+                };
+            }
+            Parent::Backend(backend) => {
+                change.attach_root(ids.backends[backend], child, &edge.name, edge.demand)?;
+            }
+            Parent::Job(job) => {
+                change.attach_root(ids.jobs[job].0, child, &edge.name, edge.demand)?;
+            }
+        }
+        Ok(())
+    }
+
     fn found_nodes(&self, added: &[bool]) -> Vec<FoundNode> {
         let nodes = self.nodes.iter().zip(added).filter(|(node, _)| node.job.is_none());
         let found = nodes.map(|(node, &added)| FoundNode {
@@ -290,29 +327,4 @@ fn inherit<R: Rule>(layer: &mut BlockLayer<R>, node: NodeId) {
     let is_own = is_read_only(node) != inherited;
     layer.heirs.set_parent(node, Some(parent));
     layer.heirs.set_own_read_only(node, is_own);
-}
-
-/// Adds an edge: by its driver's table, or as it was found where that does not explain it.
-fn attach<R: Rule>(change: &mut Change<'_, R>, ids: &Ids, edge: &Edge) -> Result<(), Refusal> {
-    let child = ids.nodes[edge.child];
-    match edge.parent {
-        Parent::Node(node) => {
-            let parent = ids.nodes[node];
-            match (edge.role, edge.unexplained) {
-                (Some(role), None) => change.attach(parent, child, &edge.name, role)?,
-                (role, _) => {
-                    let row = Row::NOTHING.adding(edge.demand);
-                    let role = role.unwrap_or(Role::DATA);
-                    change.attach_with_row(parent, child, &edge.name, role, row)?
-                }
-            };
-        }
-        Parent::Backend(backend) => {
-            change.attach_root(ids.backends[backend], child, &edge.name, edge.demand)?;
-        }
-        Parent::Job(job) => {
-            change.attach_root(ids.jobs[job].0, child, &edge.name, edge.demand)?;
-        }
-    }
-    Ok(())
 }

@@ -30,6 +30,14 @@ const OF_OVERLAYS: [Demand; 4] = {
     ]
 };
 
+impl Node {
+    /// The state that QEMU has told, where it was asked.
+    fn told_state(&self) -> Option<State> {
+        let force_share = self.state & State::FORCE_SHARE;
+        self.info.as_ref().map(|_| self.became.unwrap_or(self.state) | force_share)
+    }
+}
+
 impl Survey {
     /// Finds for each node the variant of its driver that explains most of its edges, and which
     /// nodes are force-shared.
@@ -91,6 +99,8 @@ impl Survey {
         let found = &mut self.nodes[node];
         found.may_be_inactive = may_be_inactive;
         found.driver = best.variant.driver;
+        let told = found.told_state();
+        found.became = told.filter(|&told| told != best.state);
         found.state = best.state;
         found.options = best.options;
         found.most_options = best.most_options;
@@ -117,11 +127,15 @@ impl Survey {
 
     /// The states that the node may be in, likelier ones first.
     fn states(&self, node: usize) -> Vec<State> {
-        let Node { state, info, .. } = &self.nodes[node];
-        if info.is_some() {
-            return vec![*state];
+        let force_share = self.nodes[node].state & State::FORCE_SHARE;
+        if let Some(told) = self.nodes[node].told_state() {
+            if !told.contains(State::INACTIVE) {
+                return vec![told];
+            }
+            // QEMU's quirk: see `Graph::make_inactive_unnoticed`.
+            let active = told - State::INACTIVE;
+            return vec![told, active | State::READ_ONLY, active - State::READ_ONLY];
         }
-        let force_share = *state & State::FORCE_SHARE;
         let mut states = vec![force_share, force_share | State::READ_ONLY];
         if self.may_be_below_inactive(node) {
             states.push(force_share | State::INACTIVE);

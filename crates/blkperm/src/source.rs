@@ -24,6 +24,8 @@ const SEED: &[BuiltIn] = include!(concat!(env!("OUT_DIR"), "/seed.rs"));
 pub(crate) struct Source {
     /// The scenario.
     pub(crate) scenario: Scenario,
+    /// What it is called on a command line: a name, or a file.
+    pub(crate) argument: String,
     recording: Place,
 }
 
@@ -61,12 +63,14 @@ impl Source {
 
     fn built_in(one: &BuiltIn) -> Result<Source, Error> {
         let scenario = Scenario::parse(Path::new(one.name), one.text)?;
-        Ok(Source { scenario, recording: Place::BuiltIn(one.recording) })
+        let argument = one.name.to_owned();
+        Ok(Source { scenario, argument, recording: Place::BuiltIn(one.recording) })
     }
 
     fn file(file: &Path) -> Result<Source, Error> {
         let scenario = Scenario::parse(file, &read(file)?)?;
-        Ok(Source { scenario, recording: Place::Beside(Recording::path(file)) })
+        let argument = file.display().to_string();
+        Ok(Source { scenario, argument, recording: Place::Beside(Recording::path(file)) })
     }
 }
 

@@ -57,6 +57,8 @@ impl Column {
 pub(super) struct Comparison {
     /// The scenario.
     pub(super) scenario: Scenario,
+    /// What it is called on a command line.
+    pub(super) argument: String,
     /// What the combinations made of it, in their order, and QEMU last if it was asked.
     pub(super) columns: Vec<Column>,
 }
@@ -83,7 +85,7 @@ impl Comparison {
         columns.extend(answers.map(|answers| {
             Column::new(Player::Qemu(answers.how, answers.version), answers.transcript)
         }));
-        Ok(Comparison { scenario: source.scenario, columns })
+        Ok(Comparison { scenario: source.scenario, argument: source.argument, columns })
     }
 
     /// The column of a combination.

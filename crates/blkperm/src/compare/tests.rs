@@ -24,7 +24,7 @@ fn comparison(name: &str, players: Vec<Vec<Step>>) -> Comparison {
         Column::new(player, Transcript { steps })
     });
     let scenario = Scenario::parse(Path::new(name), &scenario).unwrap();
-    Comparison { scenario, columns: columns.collect() }
+    Comparison { argument: scenario.name.clone(), scenario, columns: columns.collect() }
 }
 
 /// One scenario with every outcome, which our baseline gets wrong, and one without a story.

@@ -28,7 +28,7 @@ pub(super) fn report(comparisons: &[Comparison], all_rows: bool, width: u16) -> 
     if let [one] = comparisons
         && one.columns.iter().any(|column| column.verdict.worst != Kind::Done)
     {
-        let why = format!("`blkperm explain {}` says why, and what to do.", one.scenario.name);
+        let why = format!("`blkperm explain {}` says why, and what to do.", one.argument);
         put!(text, "{}", notes(width, [("=>".to_owned(), why)]));
     }
     put!(text, "{}", notes(width, [("=>".to_owned(), equality(comparisons))]));

@@ -129,7 +129,9 @@ fn records(seen: &BTreeMap<Class, Seen>) -> Vec<(Class, Record)> {
 ///
 /// When the file cannot be read or holds no search.
 pub fn subject(file: &Path) -> Result<Subject, FileError> {
-    Ok(Reader::open(file, "a search")?.header.subject)
+    let reader = Reader::open(file, "a search")?;
+    reader.require(reader.header.shard.is_none(), "it is a part of one")?;
+    Ok(reader.header.subject)
 }
 
 impl<'a, S: System> Search<'a, S> {

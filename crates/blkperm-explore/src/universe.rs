@@ -16,8 +16,17 @@ pub struct ImageSpec {
     /// The name of its backing node, which is listed before it.
     pub backing: Option<String>,
     /// Of a quorum: the names of its children, which are listed before it. One may be there twice.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_more")]
     pub children: Vec<String>,
+}
+
+/// The children of an image that has some.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let children = Vec::deserialize(deserializer)?;
+    if children.is_empty() {
+        return Err(de::Error::custom("a quorum has children: leave `children` out for a qcow2"));
+    }
+    Ok(children)
 }
 
 /// What one stranger demands: in JSON one thing, or a list of several.

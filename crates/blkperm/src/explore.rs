@@ -119,7 +119,12 @@ impl Explore {
         let texts = self.universes.iter().map(|universe| load(universe));
         let texts = texts.collect::<Result<Vec<_>, _>>()?;
         let programs = self.confirm.then(Programs::find).transpose()?;
-        for file in self.write.iter().chain(&self.ablation) {
+        if let Some(part) = self.part.as_ref().filter(|part| blkperm_explore::subject(part).is_ok())
+        {
+            return Err(Error::PartIsSearch(part.clone()));
+        }
+        let written = [&self.write, &self.ablation, &self.file, &self.part];
+        for file in written.into_iter().flatten() {
             document::require_writable(file).map_err(Error::write(file))?;
         }
         if let Some(directory) = &self.witnesses {
@@ -205,16 +210,18 @@ fn stem(argument: &Path) -> String {
 
 /// `K/N`, or `N` for the place that a scheduler has given to this process.
 fn shard(text: &str) -> Result<Shard, String> {
-    let variable = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let variable = |name| Some((name, std::env::var(name).ok()?));
     let Ok(count) = text.parse::<u32>() else {
         return text.parse().map_err(|error: ShardError| error.to_string());
     };
-    let task = variable("SLURM_ARRAY_TASK_ID").or_else(|| variable("JOB_COMPLETION_INDEX"));
-    let Some(task): Option<u32> = task else {
+    let task = ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"].into_iter().find_map(variable);
+    let Some((name, task)) = task else {
         return Err("give K/N: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX says which \
                     shard this is"
             .to_owned());
     };
+    let task: u32 =
+        task.parse().map_err(|_| format!("give K/N: {name} is '{task}', which is no number"))?;
     // Whether tasks are numbered from 0, from 1, or from elsewhere: N of them in a row are all shards.
     let place = task.checked_rem(count).unwrap_or_default();
     Shard::new(place + 1, count).map_err(|error| error.to_string())

@@ -41,9 +41,12 @@ fn bad_input_is_refused_before_anything_runs() {
     fs::write(directory.path().join("large.json"), too_many).unwrap();
     let unknown = UNIVERSE.replace("mirror", "mirrror");
     fs::write(directory.path().join("unknown.json"), unknown).unwrap();
+    let childless = UNIVERSE.replacen(r#"}"#, r#", "children": []}"#, 1);
+    fs::write(directory.path().join("childless.json"), childless).unwrap();
     for (universe, reason) in [
         ("chian", "no universe is called 'chian'"),
         ("unknown.json", "mirrror"),
+        ("childless.json", "a quorum has children"),
         ("./large.json", "3 jobs, and a packed state has room for 2"),
     ] {
         let output = explore(directory.path(), &[universe]);
@@ -120,6 +123,22 @@ fn a_shard_that_nobody_numbers_is_refused() {
         command.env_remove("SLURM_ARRAY_TASK_ID").env_remove("JOB_COMPLETION_INDEX");
         assert_eq!(command.output().unwrap().status.code(), Some(2));
     }
+}
+
+#[test]
+fn a_part_never_takes_the_place_of_a_search() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("small.json"), UNIVERSE).unwrap();
+    explore(directory, &["small.json", "--depth", "1", "--file", "s"]);
+    let before = fs::read(directory.join("s")).unwrap();
+    let part = ["small.json", "--file", "s", "--shard", "1/2", "--part", "s"];
+    let refused = explore(directory, &part);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("'s' is a search"));
+    assert_eq!(fs::read(directory.join("s")).unwrap(), before);
+    let nowhere = explore(directory, &["small.json", "--file", "nowhere/s"]);
+    assert_eq!(nowhere.status.code(), Some(2));
 }
 
 #[test]

@@ -28,6 +28,9 @@ pub(crate) enum Error {
     /// There is no level to be shared.
     #[error("'{}' is not there: explore the first levels into it, then share the next", .0.display())]
     NothingToShare(PathBuf),
+    /// A shard's findings would take the place of a search.
+    #[error("'{}' is a search: give --part another file", .0.display())]
+    PartIsSearch(PathBuf),
     /// A shard was stopped before its end.
     #[error("stopped: the shard's part is not written")]
     Stopped,

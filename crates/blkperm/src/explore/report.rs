@@ -183,7 +183,10 @@ impl Report {
              {rate:.0} a second; {per_state} bytes a state"
         );
         if self.classes.is_empty() {
-            text.push_str("nothing goes wrong\n");
+            text.push_str(match self.against {
+                Some(_) => "the verdicts part nowhere\n",
+                None => "nothing goes wrong\n",
+            });
         }
         for Class { title, count, length, then, confirmed, .. } in &self.classes {
             let _ = write!(text, "  {title}\n    {count} times, first after {length} commands");

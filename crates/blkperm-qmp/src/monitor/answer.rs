@@ -4,7 +4,7 @@ use blkperm_graph::Refusal;
 use blkperm_jobs::{Abort, Denied, Failure};
 
 use super::text;
-use crate::QmpError;
+use crate::{CommandError, QmpError};
 
 /// Why a command is not done.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -24,6 +24,12 @@ impl Failed {
     /// The failure with that text, in QEMU's usual class.
     pub(super) fn generic(desc: impl Into<String>) -> Failed {
         Failed::Error(QmpError::generic(desc))
+    }
+
+    /// The failure of what QEMU may well do, but nobody has modelled: `value` of the member `member`.
+    pub(super) fn unimplemented(member: &str, value: &str) -> Failed {
+        let (member, value) = (member.to_owned(), value.to_owned());
+        Failed::Error(CommandError::Unimplemented { member, value }.into_qmp())
     }
 
     /// The error with which QEMU answers.

@@ -9,7 +9,6 @@ use blkperm_jobs::is_wellformed;
 use serde_json::{Value, json};
 
 use super::{Failed, Monitor, done};
-use crate::CommandError;
 use crate::command::object::{
     IothreadProperties, ObjectOptions, ObjectProperties, QCryptoSecretFormat, SecretProperties,
 };
@@ -133,10 +132,6 @@ impl<R: Rule> Monitor<R> {
     /// Source: `qcrypto_secret_load_data` in `crypto/secret.c`, `qcrypto_secret_complete` in
     /// `crypto/secret_common.c`, QEMU 10.0.
     fn secret_data(&self, secret: &SecretProperties) -> Result<Vec<u8>, Failed> {
-        let unimplemented = |member: &str, value: &str| {
-            let (member, value) = (member.to_owned(), value.to_owned());
-            Failed::Error(CommandError::Unimplemented { member, value }.into_qmp())
-        };
         let data = match (&secret.file, &secret.data) {
             (Some(_), Some(_)) => {
                 return Err(Failed::generic("'file' and 'data' are mutually exclusive"));
@@ -156,7 +151,7 @@ impl<R: Rule> Monitor<R> {
             if self.objects.secret(key)?.len() != 32 {
                 return Err(Failed::generic("Key should be 32 bytes in length"));
             }
-            return Err(unimplemented("keyid", key));
+            return Err(Failed::unimplemented("keyid", key));
         }
         match secret.format {
             Some(QCryptoSecretFormat::Base64) => from_base64(&data),

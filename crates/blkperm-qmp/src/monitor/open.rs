@@ -9,7 +9,7 @@ mod filter;
 mod format;
 mod protocol;
 mod quorum;
-mod unavailable;
+pub(in crate::monitor) mod unavailable;
 
 use blkperm_graph::{NewNode, NodeId, Role, Rule, State};
 use blkperm_jobs::Denied;
@@ -191,7 +191,7 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptions,
         inherited: Inherited,
     ) -> Result<NodeId, Failed> {
-        if unavailable::is_unknown(&options.options) {
+        if unavailable::is_absent(options.base.driver) {
             self.layer.drain_all();
             return Err(Failed::generic(format!("Unknown driver '{}'", options.base.driver)));
         }

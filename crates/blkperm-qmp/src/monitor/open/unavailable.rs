@@ -4,9 +4,8 @@ use blkperm_graph::driver::default_row;
 use blkperm_graph::{Driver, Role, Rule};
 
 use super::{Flags, Opening};
-use crate::CommandError;
 use crate::command::blockdev::{
-    BlockdevOptionsFile, BlockdevOptionsNbd, BlockdevOptionsVvfat, DriverOptions,
+    BlockdevDriver, BlockdevOptionsFile, BlockdevOptionsNbd, BlockdevOptionsVvfat, DriverOptions,
 };
 use crate::command::nbd::FlatAddress;
 use crate::image::ImageError;
@@ -25,23 +24,24 @@ const MAX_NBD_STRING: usize = 4096;
 /// Source: `vvfat_open` in `block/vvfat.c`, QEMU 10.0.
 const MAX_LABEL: usize = 11;
 
-/// Whether Debian's `qemu-storage-daemon` comes without the driver: it is in a package of its own, or
-/// for other programs.
-pub(super) fn is_unknown(options: &DriverOptions) -> bool {
-    use DriverOptions as D;
-    matches!(
-        options,
-        D::Blkreplay(_)
-            | D::Ftp(_)
-            | D::Ftps(_)
-            | D::Gluster(_)
-            | D::Http(_)
-            | D::Https(_)
-            | D::Iscsi(_)
-            | D::Nfs(_)
-            | D::Rbd(_)
-            | D::Ssh(_)
-    )
+/// The drivers of the schema that Debian's `qemu-storage-daemon` comes without: they are in packages of
+/// their own, or for other programs.
+const ABSENT: [BlockdevDriver; 10] = [
+    BlockdevDriver::Blkreplay,
+    BlockdevDriver::Ftp,
+    BlockdevDriver::Ftps,
+    BlockdevDriver::Gluster,
+    BlockdevDriver::Http,
+    BlockdevDriver::Https,
+    BlockdevDriver::Iscsi,
+    BlockdevDriver::Nfs,
+    BlockdevDriver::Rbd,
+    BlockdevDriver::Ssh,
+];
+
+/// Whether the daemon comes without the driver.
+pub(in crate::monitor) fn is_absent(driver: BlockdevDriver) -> bool {
+    ABSENT.contains(&driver)
 }
 
 /// The complaint of a driver that only reads about an image that is full of zeroes.
@@ -146,7 +146,7 @@ impl<R: Rule> Monitor<R> {
         BlockdevOptionsFile { filename, .. }: &BlockdevOptionsFile,
     ) -> Result<u64, Failed> {
         let error = match self.images.probe(filename) {
-            Err(ImageError::Io(_)) => return Err(not_modelled(driver)),
+            Err(ImageError::Io(_)) => return Err(Failed::unimplemented("driver", driver)),
             Err(ImageError::IsADirectory) if flags.read_only => None,
             Err(error) => Some(error),
             Ok(_) => None,
@@ -174,14 +174,8 @@ impl<R: Rule> Monitor<R> {
             require_read_only(flags)?;
         }
         match self.images.probe(&options.dir) {
-            Err(ImageError::IsADirectory) => Err(not_modelled("vvfat")),
+            Err(ImageError::IsADirectory) => Err(Failed::unimplemented("driver", "vvfat")),
             _ => refuse(&format!("Could not read directory {}", options.dir)),
         }
     }
-}
-
-/// What QEMU may well open, but nobody has modelled.
-fn not_modelled(driver: &str) -> Failed {
-    let (member, value) = ("driver".to_owned(), driver.to_owned());
-    Failed::Error(CommandError::Unimplemented { member, value }.into_qmp())
 }

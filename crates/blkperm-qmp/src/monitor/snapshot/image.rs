@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::command::blockdev::{BlockdevDriver, BlockdevOptions};
 use crate::command::transaction::{BlockdevSnapshotSync, NewImageMode};
 use crate::image::{ImageFormat, ImageHeader};
+use crate::monitor::open::unavailable::is_absent;
 use crate::monitor::{Failed, Monitor};
-use crate::{CommandError, qapi};
+use crate::qapi;
 
 /// How a driver makes an image that has a backing file.
 ///
@@ -75,25 +76,11 @@ const WITHOUT_BACKING: [BlockdevDriver; 11] = [
     BlockdevDriver::Vpc,
 ];
 
-/// The drivers of the schema that the daemon is built without.
-const ABSENT: [BlockdevDriver; 10] = [
-    BlockdevDriver::Blkreplay,
-    BlockdevDriver::Ftp,
-    BlockdevDriver::Ftps,
-    BlockdevDriver::Gluster,
-    BlockdevDriver::Http,
-    BlockdevDriver::Https,
-    BlockdevDriver::Iscsi,
-    BlockdevDriver::Nfs,
-    BlockdevDriver::Rbd,
-    BlockdevDriver::Ssh,
-];
-
 /// The driver of that name that the daemon has.
 fn driver(name: &str) -> Option<BlockdevDriver> {
     let is_named = |driver: &BlockdevDriver| driver.as_str() == name;
     let driver = BlockdevDriver::ALL.iter().copied().find(is_named)?;
-    (!ABSENT.contains(&driver)).then_some(driver)
+    (!is_absent(driver)).then_some(driver)
 }
 
 /// How the driver of that name makes images.
@@ -122,14 +109,9 @@ fn path(filename: &str) -> Result<&str, Failed> {
         Some((protocol, _)) if driver(protocol).is_none() => {
             Err(Failed::generic(format!("Unknown protocol '{protocol}'")))
         }
-        Some(_) => Err(unimplemented("snapshot-file", filename)),
+        Some(_) => Err(Failed::unimplemented("snapshot-file", filename)),
         None => Ok(filename),
     }
-}
-
-fn unimplemented(member: &str, value: &str) -> Failed {
-    let (member, value) = (member.to_owned(), value.to_owned());
-    Failed::Error(CommandError::Unimplemented { member, value }.into_qmp())
 }
 
 /// What a driver cannot make an image of.
@@ -187,7 +169,7 @@ impl<R: Rule> Monitor<R> {
             // A driver that needs more than a file is nothing that an overlay could be.
             qapi::from_arguments::<BlockdevOptions>(options).ok()
         });
-        let options = options.ok_or_else(|| unimplemented("format", format))?;
+        let options = options.ok_or_else(|| Failed::unimplemented("format", format))?;
         self.open(&options, inherited)
     }
 

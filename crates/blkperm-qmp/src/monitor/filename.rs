@@ -62,6 +62,12 @@ pub(super) fn is_implicit<R: Rule>(graph: &Graph<R>, node: NodeId) -> bool {
     is_jobs && graph.name(node).starts_with('#')
 }
 
+/// The node below one that is implicit.
+pub(super) fn below_implicit<R: Rule>(graph: &Graph<R>, node: NodeId) -> Option<NodeId> {
+    let edge = graph.filtered_edge(node).filter(|_| is_implicit(graph, node))?;
+    Some(graph.child_of(edge))
+}
+
 impl<R: Rule> Monitor<R> {
     /// What a node is called by its content: a path, or its options as `json:{...}`.
     ///
@@ -80,16 +86,9 @@ impl<R: Rule> Monitor<R> {
         detail.map(strong).unwrap_or_default()
     }
 
-    /// The node below one that is called as that is.
-    fn below_implicit(&self, node: NodeId) -> Option<NodeId> {
-        let graph = &self.layer.graph;
-        let edge = graph.filtered_edge(node).filter(|_| is_implicit(graph, node))?;
-        Some(graph.child_of(edge))
-    }
-
     /// The path that says all about the node's content, if there is one.
     fn plain_filename(&self, node: NodeId) -> Option<String> {
-        if let Some(below) = self.below_implicit(node) {
+        if let Some(below) = below_implicit(&self.layer.graph, node) {
             return self.plain_filename(below);
         }
         let graph = &self.layer.graph;
@@ -142,7 +141,7 @@ impl<R: Rule> Monitor<R> {
     /// All options that say what the node's content is.
     fn full_options(&self, node: NodeId) -> Map<String, Value> {
         let graph = &self.layer.graph;
-        if let Some(below) = self.below_implicit(node) {
+        if let Some(below) = below_implicit(&self.layer.graph, node) {
             return self.full_options(below);
         }
         let mut options = Map::new();

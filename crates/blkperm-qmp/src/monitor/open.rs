@@ -9,7 +9,7 @@ mod filter;
 mod format;
 mod protocol;
 mod quorum;
-pub(in crate::monitor) mod unavailable;
+pub(super) mod unavailable;
 
 use blkperm_graph::{NewNode, NodeId, Role, Rule, State};
 use blkperm_jobs::Denied;

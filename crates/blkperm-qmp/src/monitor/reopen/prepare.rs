@@ -8,7 +8,7 @@ use super::driver::{Reopening, lists};
 use super::queue::Entry;
 use crate::command::blockdev::BlockdevDetectZeroesOptions;
 use crate::monitor::Failed;
-use crate::monitor::filename::is_implicit;
+use crate::monitor::filename::{below_implicit, is_implicit};
 use crate::monitor::open::{check_preallocation, no_throttle_group, raw_length, raw_window};
 use crate::qapi::flat::Options;
 use crate::qapi::qdict_order;
@@ -293,9 +293,5 @@ fn child_edge<R: Rule>(graph: &Graph<R>, node: NodeId, name: &str) -> Option<Edg
 
 /// Source: `bdrv_skip_implicit_filters`.
 fn skip_implicit_filters<R: Rule>(graph: &Graph<R>, node: NodeId) -> NodeId {
-    let below = |&node: &NodeId| {
-        let edge = graph.filtered_edge(node).filter(|_| is_implicit(graph, node))?;
-        Some(graph.child_of(edge))
-    };
-    std::iter::successors(Some(node), below).last().unwrap_or(node)
+    std::iter::successors(Some(node), |&node| below_implicit(graph, node)).last().unwrap_or(node)
 }

@@ -25,6 +25,14 @@ fn system() -> Single<Baseline> {
     qemu(Universe::parse(&subject().universe).expect("it is a universe"))
 }
 
+/// A search of all sequences of up to `depth` commands, which is in the file as well.
+fn saved_at<'s, S: System>(depth: u32, system: &'s S, file: &Path) -> Search<'s, S> {
+    let mut search = Search::new(system);
+    search.run(Limits { depth, ..ALL }, |_| true);
+    search.save(&subject(), file).expect("there is room for it");
+    search
+}
+
 /// All but how long it took.
 fn numbers(report: Report) -> String {
     format!("{:?}", Report { elapsed: Duration::ZERO, ..report })
@@ -103,9 +111,7 @@ fn a_search_goes_on_from_its_file_when_it_was_killed_while_it_wrote_another() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("search");
     let system = system();
-    let mut search = Search::new(&system);
-    search.run(Limits { depth: 3, ..ALL }, |_| true);
-    search.save(&subject(), &file).unwrap();
+    saved_at(3, &system, &file);
     let whole = fs::read(&file).unwrap();
     fs::write(directory.path().join("search.new"), &whole[..whole.len() / 2]).unwrap();
     let mut search = Search::load(&system, &subject(), &file).unwrap();
@@ -119,9 +125,7 @@ fn what_is_no_part_of_the_level_is_refused_and_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("search");
     let system = system();
-    let mut search = Search::new(&system);
-    search.run(Limits { depth: 3, ..ALL }, |_| true);
-    search.save(&subject(), &file).unwrap();
+    let mut search = saved_at(3, &system, &file);
     let files = parts(&search, 2, directory.path());
     let before = numbers(search.report());
     let mut refused = |files: &[PathBuf], reason: &str| {

@@ -15,6 +15,14 @@ pub(super) struct BackingName {
     pub(super) format: Option<String>,
 }
 
+impl BackingName {
+    /// What an image with that header calls its backing file, if it has one.
+    fn of(header: &ImageHeader) -> Option<BackingName> {
+        let filename = header.backing_file.clone()?;
+        Some(BackingName { filename, format: header.backing_format.clone() })
+    }
+}
+
 impl<R: Rule> Monitor<R> {
     /// The path of the file whose bytes the node presents.
     pub(super) fn path_of(&self, node: NodeId) -> Option<&str> {
@@ -33,14 +41,38 @@ impl<R: Rule> Monitor<R> {
         (header.format == format).then_some(header)
     }
 
+    /// The header of the node's image in the given format, whose bytes `file` presents; takes note of
+    /// what it calls its backing file.
+    pub(super) fn read_header(
+        &mut self,
+        node: NodeId,
+        file: NodeId,
+        format: ImageFormat,
+    ) -> Option<ImageHeader> {
+        let header = self.header_of(file, format)?;
+        self.name_backing(node, BackingName::of(&header));
+        Some(header)
+    }
+
+    /// The path of the file in which the node's image is.
+    pub(super) fn image_path(&self, node: NodeId) -> Option<&str> {
+        let graph = &self.layer.graph;
+        self.path_of(graph.child_edge(node, "file").map_or(node, |edge| graph.child_of(edge)))
+    }
+
+    /// Takes note of what the image of a node calls its backing file.
+    fn name_backing(&mut self, node: NodeId, backing: Option<BackingName>) {
+        let name = self.layer.graph.name(node).to_owned();
+        let detail = self.nodes.get_mut(&name);
+        detail.auto_backing = backing.as_ref().map(|it| it.filename.clone()).unwrap_or_default();
+        detail.backing_name = backing;
+    }
+
     /// Lets the image of a node call its backing file so.
     ///
     /// Source: `bdrv_change_backing_file` in `block.c`, QEMU 10.0.
     pub(super) fn change_backing_file(&mut self, node: NodeId, backing: Option<BackingName>) {
-        let name = self.layer.graph.name(node).to_owned();
-        let detail = self.nodes.get_mut(&name);
-        detail.auto_backing = backing.as_ref().map(|it| it.filename.clone()).unwrap_or_default();
-        detail.backing_name = backing.clone();
+        self.name_backing(node, backing.clone());
         self.rewrite_header(node, |header| {
             let (filename, format) = backing.map(|it| (it.filename, it.format)).unzip();
             header.backing_file = filename;
@@ -69,9 +101,7 @@ impl<R: Rule> Monitor<R> {
 
     /// Changes the header of a node's image.
     fn rewrite_header(&mut self, node: NodeId, change: impl FnOnce(&mut ImageHeader)) {
-        let graph = &self.layer.graph;
-        let file = graph.child_edge(node, "file").map_or(node, |edge| graph.child_of(edge));
-        let Some(path) = self.path_of(file).map(str::to_owned) else { return };
+        let Some(path) = self.image_path(node).map(str::to_owned) else { return };
         let Ok(mut header) = self.images.probe(&path) else { return };
         change(&mut header);
         // What has no place for it stays as it is.

@@ -78,9 +78,6 @@ impl<R: Rule> Monitor<R> {
 
     /// The name of a backing file as seen from here, where the image that has it is in a file.
     fn full_backing_filename(&self, node: NodeId, backing: &BackingName) -> String {
-        let graph = &self.layer.graph;
-        let file = graph.child_edge(node, "file").map(|edge| graph.child_of(edge));
-        let path = file.and_then(|file| self.path_of(file)).unwrap_or_default();
-        relative_to(path, &backing.filename)
+        relative_to(self.image_path(node).unwrap_or_default(), &backing.filename)
     }
 }

@@ -22,19 +22,11 @@ impl<R: Rule> Monitor<R> {
         flags: Flags,
     ) -> Result<(), Failed> {
         let Some(given) = driver::backing_of(&options.options) else { return Ok(()) };
-        let Some(format) = ImageFormat::from_name(options.base.driver.as_str()) else {
-            return Ok(());
-        };
         let graph = &self.layer.graph;
         let Some(edge) = graph.child_edge(node, "file") else { return Ok(()) };
         let (file, name) = (graph.child_of(edge), graph.name(node).to_owned());
-        let named = self.header_of(file, format).and_then(|header| {
-            Some(BackingName { filename: header.backing_file?, format: header.backing_format })
-        });
-        let detail = self.nodes.get_mut(&name);
-        detail.auto_backing = named.as_ref().map(|it| it.filename.clone()).unwrap_or_default();
-        detail.backing_name = named.clone();
-        let is_named = !detail.auto_backing.is_empty();
+        let named = self.nodes.get(&name).and_then(|detail| detail.backing_name.clone());
+        let is_named = named.as_ref().is_some_and(|it| !it.filename.is_empty());
         let Some(backing) = self.backing_of(file, named, given) else { return Ok(()) };
         // Who says what is in the backing file's own file says enough.
         let has_filename = match &backing {

@@ -91,7 +91,7 @@ impl<R: Rule> Monitor<R> {
         format: ImageFormat,
     ) -> Result<u64, Failed> {
         let file = self.attach_file(opening, Role::IMAGE)?;
-        match self.header_of(file, format) {
+        match self.read_header(opening.node, file, format) {
             Some(header) => Ok(header.virtual_size),
             None => Err(self.not_in_format(file, format)),
         }
@@ -121,7 +121,7 @@ impl<R: Rule> Monitor<R> {
         options: &BlockdevOptionsQcow2,
     ) -> Result<u64, Failed> {
         let file = opening.file();
-        let header = self.header_of(file, ImageFormat::Qcow2);
+        let header = self.read_header(opening.node, file, ImageFormat::Qcow2);
         let named = header.as_ref().and_then(|header| header.data_file.clone());
         // Without data the file has but metadata, which shows only once somebody uses the node.
         self.attach_file(opening, if named.is_some() { METADATA } else { Role::IMAGE })?;
@@ -159,7 +159,7 @@ impl<R: Rule> Monitor<R> {
     /// Source: `vmdk_open`, `vmdk_parse_extents` in `block/vmdk.c`, QEMU 10.0.
     pub(super) fn open_vmdk(&mut self, opening: Opening) -> Result<u64, Failed> {
         let file = opening.file();
-        let header = self.header_of(file, ImageFormat::Vmdk);
+        let header = self.read_header(opening.node, file, ImageFormat::Vmdk);
         let extents = header.as_ref().map_or(&[][..], |header| &header.extents);
         self.attach_file(opening, if extents.is_empty() { Role::IMAGE } else { METADATA })?;
         let Some(header) = &header else {

@@ -198,11 +198,10 @@ impl<'g, R: Rule> Change<'g, R> {
         let Parent::Node(parent) = self.graph.parent_of(edge) else {
             panic!("only nodes leave their children unnoticed");
         };
+        let Edge { child, hold, .. } = *self.graph.edge(edge);
+        self.make_stale(child);
         let graph = &mut *self.graph;
         graph.scratch.starts.push(parent);
-        let Edge { child, hold, .. } = *graph.edge(edge);
-        graph.log.push(Undo::BecameStale { node: child });
-        graph.stale.push(child);
         let place = graph.unlink(edge);
         graph.log.push(Undo::Unlinked { edge, place });
         graph.scratch.removed.push(edge);
@@ -330,9 +329,14 @@ impl<'g, R: Rule> Change<'g, R> {
         let row = self.graph.rows.keep(row);
         let old = std::mem::replace(&mut self.graph.edge_mut(edge).row, row);
         self.graph.log.push(Undo::Row { edge, old });
-        if old != row && !self.graph.is_stale(parent) {
-            self.graph.log.push(Undo::BecameStale { node: parent });
-            self.graph.stale.push(parent);
+        if old != row {
+            self.make_stale(parent);
+        }
+    }
+
+    fn make_stale(&mut self, node: NodeId) {
+        if self.graph.become_stale(node) {
+            self.graph.log.push(Undo::BecameStale { node });
         }
     }
 
@@ -454,9 +458,7 @@ impl<R: Rule> Graph<R> {
             let row = self.rows.keep(row);
             self.edge_mut(edge).row = row;
         }
-        if !self.is_stale(node) {
-            self.stale.push(node);
-        }
+        self.become_stale(node);
     }
 
     /// What an edge out of a node holds by its row.

@@ -384,6 +384,15 @@ impl<R: Rule> Graph<R> {
         self.stale.contains(&node)
     }
 
+    /// Takes note that the node is [stale](Graph::is_stale); says whether it was not before.
+    pub(crate) fn become_stale(&mut self, node: NodeId) -> bool {
+        let is_new = !self.is_stale(node);
+        if is_new {
+            self.stale.push(node);
+        }
+        is_new
+    }
+
     /// How many edges there are.
     pub fn edge_count(&self) -> usize {
         self.edges.len()

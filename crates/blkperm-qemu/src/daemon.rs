@@ -2,7 +2,7 @@
 
 use crate::connection::Connection;
 use crate::process::{self, Process};
-use crate::settling::{Motion, QUIET, QUIET_LOOKS, motion};
+use crate::settling::{Motion, OnDemand, QUIET, QUIET_LOOKS, motion};
 use crate::template::Template;
 use crate::{Error, Programs, Version, death};
 use blkperm_qmp::play::{Endpoint, EndpointError, Stop};
@@ -34,6 +34,7 @@ pub struct Daemon {
     fate: Fate,
     /// The jobs when all had settled, until the next command.
     settled: Option<Value>,
+    on_demand: OnDemand,
     version: Version,
     programs: Programs,
     patience: Duration,
@@ -102,6 +103,7 @@ impl Daemon {
             connection,
             fate,
             settled: None,
+            on_demand: OnDemand::default(),
             version,
             programs,
             patience,
@@ -179,6 +181,13 @@ impl Daemon {
         Ok([jobs, block_jobs, self.query("query-block-exports")?])
     }
 
+    /// Learns what a command says of the jobs that it has started.
+    fn learn(&mut self, command: &Value, reply: &Reply) {
+        if let Reply::Return(_) = reply {
+            self.on_demand.learn(command);
+        }
+    }
+
     fn query(&mut self, query: &str) -> Result<Value, Stop> {
         match self.call(&json!({"execute": query}))? {
             Reply::Return(value) => Ok(value),
@@ -205,12 +214,16 @@ impl Endpoint for Daemon {
 
     fn execute(&mut self, command: &Value) -> Result<Reply, Stop> {
         self.settled = None;
-        self.call(command)
+        let reply = self.call(command)?;
+        self.learn(command, &reply);
+        Ok(reply)
     }
 
     fn execute_all(&mut self, commands: &[Value]) -> Result<Vec<Reply>, Stop> {
         self.settled = None;
-        self.talk(|connection| connection.call_all(commands))
+        let replies = self.talk(|connection| connection.call_all(commands))?;
+        commands.iter().zip(&replies).for_each(|(command, reply)| self.learn(command, reply));
+        Ok(replies)
     }
 
     fn settle(&mut self) -> Result<(), Stop> {
@@ -219,7 +232,7 @@ impl Endpoint for Daemon {
         let (mut since, mut looks) = (start, 0);
         loop {
             let now = self.movable()?;
-            let motion = motion(&now[0], &now[1], &now[2]);
+            let motion = motion(&self.on_demand, &now[0], &now[1], &now[2]);
             if now != before {
                 (before, since, looks) = (now, Instant::now(), 0);
             }

@@ -7,13 +7,16 @@
 //! All of this runs in the thread that answers queries, and every event is written before any
 //! later reply: once a query shows a still daemon, all of its events have arrived.
 //!
-//! Of a job that sleeps or waits for a background request nothing says for how long. It is still
+//! A backup that copies only what others are about to write ([`OnDemand`]) waits for them
+//! and for no timer (`backup_run`, `block/backup.c`, QEMU 10.0): it is still unless it is busy. Of
+//! any other job that sleeps or waits for a background request nothing says for how long. It is still
 //! when nothing has changed in [`QUIET`] and in [`QUIET_LOOKS`] looks at it, each of which takes the
 //! daemon around its main loop; a look after which one of its threads waits for a disk does not
 //! count. One after which a thread runs does: there are jobs that try the same again for ever.
 //! So a machine that is slow, or busy with something else, takes longer, but sees the same.
 
 use serde_json::Value;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// How long a job that may wait for a timer must show no progress to count as still: longer than
@@ -35,11 +38,48 @@ pub(crate) enum Motion {
     Moving,
 }
 
+/// The jobs that copy only on demand, by their ids.
+#[derive(Default, Debug)]
+pub(crate) struct OnDemand(HashSet<String>);
+
+impl OnDemand {
+    /// Learns of the jobs that a command has started, which was not refused.
+    pub(crate) fn learn(&mut self, command: &Value) {
+        let arguments = &command["arguments"];
+        self.learn_of(&command["execute"], arguments);
+        for action in items(&arguments["actions"]) {
+            self.learn_of(&action["type"], &action["data"]);
+        }
+    }
+
+    fn learn_of(&mut self, name: &Value, arguments: &Value) {
+        let Some(id) = arguments["job-id"].as_str() else { return };
+        if name == "blockdev-backup" && arguments["sync"] == "none" {
+            self.0.insert(id.to_owned());
+        } else {
+            // Whatever had this id before is gone.
+            self.0.remove(id);
+        }
+    }
+
+    fn has(&self, id: &Value) -> bool {
+        id.as_str().is_some_and(|id| self.0.contains(id))
+    }
+}
+
 /// What all jobs and exports together do, given what `query-jobs`, `query-block-jobs` and
 /// `query-block-exports` returned.
-pub(crate) fn motion(jobs: &Value, block_jobs: &Value, exports: &Value) -> Motion {
+pub(crate) fn motion(
+    on_demand: &OnDemand,
+    jobs: &Value,
+    block_jobs: &Value,
+    exports: &Value,
+) -> Motion {
     let block_job = |id: &Value| items(block_jobs).iter().find(|block| block["device"] == *id);
-    let jobs = items(jobs).iter().map(|job| job_motion(&job["status"], block_job(&job["id"])));
+    let jobs = items(jobs).iter().map(|job| {
+        let (status, id) = (job["status"].as_str().unwrap_or_default(), &job["id"]);
+        job_motion(status, on_demand.has(id), block_job(id))
+    });
     let exports = items(exports).iter().map(|export| match export["shutting-down"] {
         Value::Bool(true) => Motion::Moving,
         _ => Motion::Still,
@@ -47,16 +87,19 @@ pub(crate) fn motion(jobs: &Value, block_jobs: &Value, exports: &Value) -> Motio
     jobs.chain(exports).max().unwrap_or(Motion::Still)
 }
 
-fn job_motion(status: &Value, block_job: Option<&Value>) -> Motion {
+fn job_motion(status: &str, on_demand: bool, block_job: Option<&Value>) -> Motion {
     let flag = |key: &str| block_job.is_some_and(|block| block[key] == true);
-    match (status.as_str().unwrap_or_default(), flag("busy"), flag("paused")) {
+    match (status, flag("busy"), flag("paused")) {
         ("pending" | "concluded", ..) => Motion::Still,
         (_, true, _) => Motion::Moving,
         // It has ended since the jobs were asked for, or is none that can be asked.
         _ if block_job.is_none() => Motion::Perhaps,
         ("ready", _, false) | ("paused" | "standby", _, true) => Motion::Still,
-        // A copy in the background, a limited speed, or others of its transaction.
-        ("running" | "waiting", ..) => Motion::Perhaps,
+        ("running", _, false) if on_demand => Motion::Still,
+        // It has done its work, and waits for the others of its transaction, which are seen.
+        ("waiting", ..) => Motion::Still,
+        // A copy in the background, or a limited speed.
+        ("running", ..) => Motion::Perhaps,
         _ => Motion::Moving,
     }
 }
@@ -73,7 +116,7 @@ mod tests {
     fn of_job(status: &str, busy: bool, paused: bool) -> Motion {
         let jobs = json!([{"id": "j0", "status": status}]);
         let block_jobs = json!([{"device": "j0", "busy": busy, "paused": paused}]);
-        motion(&jobs, &block_jobs, &json!([]))
+        motion(&OnDemand::default(), &jobs, &block_jobs, &json!([]))
     }
 
     #[test]
@@ -86,7 +129,7 @@ mod tests {
     #[test]
     fn a_ready_job_that_is_gone_meanwhile_is_not_still() {
         let jobs = json!([{"id": "j0", "status": "ready"}]);
-        assert_eq!(motion(&jobs, &json!([]), &json!([])), Motion::Perhaps);
+        assert_eq!(motion(&OnDemand::default(), &jobs, &json!([]), &json!([])), Motion::Perhaps);
     }
 
     #[test]
@@ -103,6 +146,51 @@ mod tests {
         assert_eq!(of_job("aborting", false, false), Motion::Moving);
     }
 
+    fn backup(sync: &str) -> Value {
+        let arguments = json!({"job-id": "j0", "device": "s", "target": "t", "sync": sync});
+        json!({"execute": "blockdev-backup", "arguments": arguments})
+    }
+
+    fn of_running_job(on_demand: &OnDemand, busy: bool, paused: bool) -> Motion {
+        let jobs = json!([{"id": "j0", "status": "running"}]);
+        let block_jobs = json!([{"device": "j0", "busy": busy, "paused": paused}]);
+        motion(on_demand, &jobs, &block_jobs, &json!([]))
+    }
+
+    #[test]
+    fn a_job_that_copies_only_on_demand_is_still_unless_it_is_busy() {
+        let mut on_demand = OnDemand::default();
+        on_demand.learn(&backup("none"));
+        assert_eq!(of_running_job(&on_demand, false, false), Motion::Still);
+        assert_eq!(of_running_job(&on_demand, true, false), Motion::Moving);
+        assert_eq!(of_running_job(&on_demand, false, true), Motion::Perhaps);
+    }
+
+    #[test]
+    fn what_a_job_does_is_that_of_the_last_one_of_its_name() {
+        let mut on_demand = OnDemand::default();
+        let action = json!({"type": "blockdev-backup", "data": backup("none")["arguments"]});
+        let transaction = json!({"actions": [action]});
+        on_demand.learn(&json!({"execute": "transaction", "arguments": transaction}));
+        assert_eq!(of_running_job(&on_demand, false, false), Motion::Still);
+        on_demand.learn(&backup("full"));
+        assert_eq!(of_running_job(&on_demand, false, false), Motion::Perhaps);
+    }
+
+    #[test]
+    fn a_job_that_waits_for_others_moves_as_they_do() {
+        let job = |id: &str, status: &str| json!({"id": id, "status": status});
+        let block_job = |id: &str, busy: bool| json!({"device": id, "busy": busy, "paused": false});
+        let of_other = |status, busy| {
+            let jobs = json!([job("j0", "waiting"), job("j1", status)]);
+            let block_jobs = json!([block_job("j0", false), block_job("j1", busy)]);
+            motion(&OnDemand::default(), &jobs, &block_jobs, &json!([]))
+        };
+        assert_eq!(of_other("waiting", false), Motion::Still);
+        assert_eq!(of_other("running", false), Motion::Perhaps);
+        assert_eq!(of_other("running", true), Motion::Moving);
+    }
+
     #[test]
     fn a_job_that_waits_for_the_user_is_still_however_busy_it_was() {
         assert_eq!(of_job("pending", true, false), Motion::Still);
@@ -112,8 +200,8 @@ mod tests {
     #[test]
     fn an_export_that_shuts_down_moves() {
         let exports = json!([{"id": "e0", "shutting-down": true}]);
-        assert_eq!(motion(&json!([]), &json!([]), &exports), Motion::Moving);
+        assert_eq!(motion(&OnDemand::default(), &json!([]), &json!([]), &exports), Motion::Moving);
         let exports = json!([{"id": "e0", "shutting-down": false}]);
-        assert_eq!(motion(&json!([]), &json!([]), &exports), Motion::Still);
+        assert_eq!(motion(&OnDemand::default(), &json!([]), &json!([]), &exports), Motion::Still);
     }
 }

@@ -43,7 +43,8 @@ impl<R: Rule> Monitor<R> {
         done()
     }
 
-    /// Source: `bdrv_add_child` in `block.c`, `quorum_add_child` in `block/quorum.c`, QEMU 10.0.
+    /// Source: `bdrv_add_child` and `bdrv_attach_child_common` in `block.c`, `quorum_add_child` in
+    /// `block/quorum.c`, QEMU 10.0.
     fn add_child(&mut self, parent: NodeId, child: NodeId) -> Result<(), Failed> {
         let graph = &self.layer.graph;
         let name = graph.name(parent).to_owned();
@@ -61,7 +62,17 @@ impl<R: Rule> Monitor<R> {
         }
         let index = detail.next_child;
         let edge = format!("children.{index}");
-        self.layer.graph.transact(|change| change.attach(parent, child, &edge, Role::DATA))?;
+        let mut is_attached = false;
+        let attached = self.layer.graph.transact(|change| {
+            change.attach(parent, child, &edge, Role::DATA)?;
+            is_attached = true;
+            Ok(())
+        });
+        // A new edge begins with its parent drained, even one that is refused then.
+        if is_attached {
+            self.layer.drain(parent);
+        }
+        attached?;
         self.nodes.get_mut(&name).next_child += 1;
         Ok(())
     }

@@ -58,6 +58,14 @@ impl Extents {
         self.0.insert(place, start..end);
     }
 
+    /// Takes out what lies behind that end; what has no end stays so.
+    fn cut(&mut self, end: u64) {
+        for range in self.0.iter_mut().filter(|range| range.end < u64::MAX) {
+            range.end = range.end.min(end);
+        }
+        self.0.retain(|range| !range.is_empty());
+    }
+
     /// Adds all of another's that lies before `end`.
     pub(crate) fn insert_all(&mut self, other: &Extents, end: u64) {
         for range in &other.0 {
@@ -66,7 +74,8 @@ impl Extents {
     }
 }
 
-/// What was written to nodes that may leave bytes to their backing files. New images are empty.
+/// What nodes that may leave bytes to their backing files have of their own. New images are empty,
+/// unless they map all of their data.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Contents(HashMap<NodeId, Extents>);
 
@@ -74,9 +83,7 @@ impl Contents {
     /// Forgets what was written to a node behind that length.
     pub(crate) fn cut(&mut self, node: NodeId, length: u64) {
         if let Some(written) = self.0.get_mut(&node) {
-            let mut kept = Extents::default();
-            kept.insert_all(written, length);
-            *written = kept;
+            written.cut(length);
         }
     }
 
@@ -133,10 +140,11 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    /// Notes that a new null node reads as zeroes (`read-zeroes`), which are then its own: so many
-    /// bytes.
-    pub fn set_reads_zeroes(&mut self, node: NodeId, length: u64) {
-        self.contents.0.insert(node, Extents::from(0..length));
+    /// Notes which bytes a new node has of its own though nobody has written them: the zeroes of a
+    /// null node (`read-zeroes`), or what an image maps from the beginning; without an end, all that
+    /// it will ever have.
+    pub fn add_own_bytes(&mut self, node: NodeId, bytes: Range<u64>) {
+        self.contents.0.entry(node).or_default().insert(bytes);
     }
 
     /// Whether a node can be made to read as zeroes without being written.

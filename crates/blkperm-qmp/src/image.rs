@@ -13,6 +13,7 @@ pub use directory::Directory;
 use crate::scenario::Image;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 
 /// The table of formats: variants and names.
 macro_rules! formats {
@@ -89,6 +90,8 @@ pub struct ImageHeader {
     pub backing_format: Option<String>,
     /// The name of the external data file; empty when the image needs one but does not name it.
     pub data_file: Option<String>,
+    /// Whether the external data file can be used without the image, which maps all of it.
+    pub data_file_is_raw: bool,
     /// The files with the data, where the image is but a text that names them; all are in its
     /// directory.
     pub extents: Vec<Extent>,
@@ -108,6 +111,7 @@ impl ImageHeader {
             backing_file: None,
             backing_format: None,
             data_file: None,
+            data_file_is_raw: false,
             extents: Vec::new(),
             passphrase: None,
             writable: true,
@@ -128,6 +132,24 @@ impl ImageHeader {
             ..ImageHeader::raw(fresh::length(format, virtual_size, name))
         }
     }
+
+    /// The bytes that the image does not leave to a backing file, though nobody has written them: all
+    /// of a raw data file, which follows the image's length, or what is in extents without a map.
+    ///
+    /// Source: `vmdk_co_block_status` in `block/vmdk.c`, `qcow2_co_truncate` in `block/qcow2.c`,
+    /// QEMU 10.0.
+    pub(crate) fn own_bytes(&self) -> Vec<Range<u64>> {
+        let (everything, mut end) = (0..u64::MAX, 0_u64);
+        if self.data_file_is_raw {
+            return vec![everything];
+        }
+        let ranges = self.extents.iter().map(|extent| {
+            let start = end;
+            end = end.saturating_add(extent.length);
+            (start..end, extent.is_sparse)
+        });
+        ranges.filter(|(_, is_sparse)| !is_sparse).map(|(range, _)| range).collect()
+    }
 }
 
 /// A file with a part of an image's data.
@@ -135,6 +157,8 @@ impl ImageHeader {
 pub struct Extent {
     /// The name of the file.
     pub filename: String,
+    /// How many bytes of the image it has.
+    pub length: u64,
     /// Whether the file has metadata of its own; it is raw otherwise.
     pub is_sparse: bool,
 }

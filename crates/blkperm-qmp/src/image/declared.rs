@@ -32,6 +32,7 @@ impl ImageStore for DeclaredImages {
         let backing = backing.map(|it| (it.filename.as_str(), it.format.name()));
         let header = ImageHeader {
             data_file: image.data_file().map(str::to_owned),
+            data_file_is_raw: image.data_file_is_raw(),
             extents: self.extents(image, size),
             passphrase: image.secret.clone(),
             ..ImageHeader::fresh(image.format, size, backing)
@@ -118,7 +119,7 @@ impl DeclaredImages {
                 false => ImageHeader::raw(length),
             };
             self.headers.insert(filename.clone(), header);
-            extents.push(Extent { filename, is_sparse });
+            extents.push(Extent { filename, length, is_sparse });
             start += length;
         }
         extents

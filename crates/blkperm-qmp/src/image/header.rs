@@ -7,7 +7,7 @@ mod text;
 mod vhdx;
 mod vmdk;
 
-use super::{ImageError, ImageFormat, ImageHeader, whole_sectors};
+use super::{ImageError, ImageFormat, ImageHeader};
 use imago::file::File as Storage;
 use imago::qcow2::Qcow2;
 use std::fs::File;
@@ -31,7 +31,7 @@ pub(super) fn read(path: &Path, file: &File, raw: ImageHeader) -> Result<ImageHe
     let format = probe(&head);
     let result = match format {
         ImageFormat::Raw => return Ok(raw),
-        ImageFormat::Qcow2 => qcow2(path, raw),
+        ImageFormat::Qcow2 => qcow2(path, file, raw),
         ImageFormat::Qcow => qcow(file, raw),
         ImageFormat::Qed => qed(file, raw),
         ImageFormat::Vdi => vdi(file, raw),
@@ -42,7 +42,9 @@ pub(super) fn read(path: &Path, file: &File, raw: ImageHeader) -> Result<ImageHe
         ImageFormat::Luks => luks(file, raw),
     };
     let header = result.map_err(ImageError::BadImage)?;
-    Ok(ImageHeader { format, virtual_size: whole_sectors(header.virtual_size), ..header })
+    let virtual_size = header.virtual_size.checked_next_multiple_of(SECTOR);
+    let virtual_size = virtual_size.ok_or_else(|| ImageError::BadImage(too_large()))?;
+    Ok(ImageHeader { format, virtual_size, ..header })
 }
 
 /// The beginning of a file, filled up with zeroes.
@@ -100,20 +102,36 @@ fn name(file: &File, offset: u64, length: u32) -> io::Result<Option<String>> {
 }
 
 fn product(size: u64, unit: u64) -> io::Result<u64> {
-    size.checked_mul(unit).ok_or_else(|| io::Error::other("the image is too large"))
+    size.checked_mul(unit).ok_or_else(too_large)
+}
+
+fn too_large() -> io::Error {
+    io::Error::other("the image is too large")
 }
 
 /// Opens read-only, and neither the backing nor the data file.
-fn qcow2(path: &Path, raw: ImageHeader) -> io::Result<ImageHeader> {
+fn qcow2(path: &Path, file: &File, raw: ImageHeader) -> io::Result<ImageHeader> {
     let image = Qcow2::<Storage>::open_path(path, false)?;
     let data_file = image.implicit_external_data_file().cloned().unwrap_or_default();
+    let data_file = image.requires_external_data_file().then_some(data_file);
     Ok(ImageHeader {
         virtual_size: imago::format::drivers::FormatDriverInstance::size(&image),
         backing_file: image.implicit_backing_file().cloned(),
         backing_format: image.implicit_backing_format().cloned(),
-        data_file: image.requires_external_data_file().then_some(data_file),
+        data_file_is_raw: data_file.is_some() && data_file_is_raw(file)?,
+        data_file,
         ..raw
     })
+}
+
+/// Whether a qcow2 image with an external data file says that this can be used alone, which the
+/// library does not tell. Only images of version 3 have such a file.
+///
+/// Source: `docs/interop/qcow2.rst` in QEMU 10.0.
+fn data_file_is_raw(file: &File) -> io::Result<bool> {
+    const RAW_EXTERNAL_DATA: u64 = 2;
+    let autoclear_features = u64::from_be_bytes(bytes(file, 88)?);
+    Ok(autoclear_features & RAW_EXTERNAL_DATA != 0)
 }
 
 /// Source: `QCowHeader` in `block/qcow.c`, QEMU 10.0.

@@ -41,8 +41,8 @@ impl<R: Rule> Monitor<R> {
         (header.format == format).then_some(header)
     }
 
-    /// The header of the node's image in the given format, whose bytes `file` presents; takes note of
-    /// what it calls its backing file.
+    /// The header of the image in the given format that a new node is to present, and whose bytes
+    /// `file` presents; takes note of what it calls its backing file, and of what it has of its own.
     pub(super) fn read_header(
         &mut self,
         node: NodeId,
@@ -51,6 +51,9 @@ impl<R: Rule> Monitor<R> {
     ) -> Option<ImageHeader> {
         let header = self.header_of(file, format)?;
         self.name_backing(node, BackingName::of(&header));
+        for bytes in header.own_bytes() {
+            self.layer.add_own_bytes(node, bytes);
+        }
         Some(header)
     }
 

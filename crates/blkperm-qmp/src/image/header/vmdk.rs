@@ -43,13 +43,9 @@ pub(super) fn read(file: &File, head: &[u8; PROBED], raw: ImageHeader) -> io::Re
         return Ok(ImageHeader { virtual_size, ..with_parent(&descriptor, raw) });
     }
     let descriptor = descriptor(file, 0, raw.file_length)?;
-    let extents: Vec<(u64, Extent)> = descriptor.lines().filter_map(extent).collect();
-    let sectors = extents.iter().map(|(sectors, _)| sectors).sum();
-    Ok(ImageHeader {
-        virtual_size: product(sectors, SECTOR)?,
-        extents: extents.into_iter().map(|(_, extent)| extent).collect(),
-        ..with_parent(&descriptor, raw)
-    })
+    let extents: Vec<Extent> = descriptor.lines().filter_map(extent).collect();
+    let virtual_size = extents.iter().fold(0, |sum: u64, it| sum.saturating_add(it.length));
+    Ok(ImageHeader { virtual_size, extents, ..with_parent(&descriptor, raw) })
 }
 
 fn descriptor(file: &File, offset: u64, length: u64) -> io::Result<String> {
@@ -67,7 +63,7 @@ fn with_parent(descriptor: &str, raw: ImageHeader) -> ImageHeader {
 }
 
 /// A line such as `RW 2048 SPARSE "disk-s001.vmdk"`: how many sectors, and which file.
-fn extent(line: &str) -> Option<(u64, Extent)> {
+fn extent(line: &str) -> Option<Extent> {
     let (access, rest) = line.split_once(' ')?;
     if !["RW", "RDONLY", "NOACCESS"].contains(&access) {
         return None;
@@ -75,5 +71,6 @@ fn extent(line: &str) -> Option<(u64, Extent)> {
     let (sectors, rest) = rest.split_once(' ')?;
     let (kind, rest) = rest.split_once(' ')?;
     let filename = rest.split('"').nth(1)?.to_owned();
-    Some((sectors.parse().ok()?, Extent { filename, is_sparse: kind != "FLAT" }))
+    let length = sectors.parse::<u64>().ok()?.saturating_mul(SECTOR);
+    Some(Extent { filename, length, is_sparse: !["FLAT", "VMFS"].contains(&kind) })
 }

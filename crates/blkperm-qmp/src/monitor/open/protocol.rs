@@ -24,7 +24,7 @@ impl<R: Rule> Monitor<R> {
         }
         let length = size_option("size", null.size)?.unwrap_or(NULL_SIZE);
         if null.read_zeroes == Some(true) {
-            self.layer.set_reads_zeroes(opening.node, length);
+            self.layer.add_own_bytes(opening.node, 0..length);
         }
         Ok(length)
     }

@@ -7,6 +7,7 @@ use blkperm_graph::{
 use crate::activity::Suspensions;
 use crate::content::Contents;
 use crate::denied::{Abort, Denied};
+use crate::drain::Drained;
 use crate::event::Event;
 use crate::exit::{Completion, detach_all, drop_filter};
 use crate::filter::{FILTERED, is_never_frozen};
@@ -217,15 +218,20 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Takes out the filter of a job that does not start.
     pub(crate) fn drop_filter(&mut self, filter: NodeId) -> Result<(), Abort> {
+        let drained = self.take_out(filter)?;
+        self.end_drain(&drained);
+        self.release(filter);
+        Ok(())
+    }
+
+    /// Takes a filter out of the graph, and leaves drained what used it.
+    fn take_out(&mut self, filter: NodeId) -> Result<Drained, Abort> {
         let edge = self.graph.filtered_edge(filter).expect("a filter has a child");
         let below = self.graph.child_of(edge);
         let drained = self.begin_drain(&[filter, below]);
         self.drain_all();
         let dropped = self.graph.transact(|change| drop_filter(change, filter));
-        dropped.map_err(|refusal| Abort { refusal })?;
-        self.end_drain(&drained);
-        self.release(filter);
-        Ok(())
+        dropped.map(|()| drained).map_err(|refusal| Abort { refusal })
     }
 
     /// Makes a job with its edge to the main node.
@@ -377,7 +383,15 @@ impl<R: Rule> BlockLayer<R> {
             self.remove_backend(backend);
         }
         self.forget(&mut job);
-        job.filter.map_or(Ok(()), |filter| self.drop_filter(filter))
+        let Some(filter) = job.filter else { return Ok(()) };
+        if !matches!(job.work, Work::Commit(_)) {
+            return self.drop_filter(filter);
+        }
+        // Nobody but its parents holds the filter of a commit: it goes while they are drained.
+        let drained = self.take_out(filter)?;
+        self.release(filter);
+        self.end_drain(&drained);
+        Ok(())
     }
 
     /// Removes a job from the world, with the edges that it still has.

@@ -6,7 +6,7 @@
 mod image;
 
 use blkperm_graph::{Change, EdgeId, NodeId, Permissions, Refusal, Role, Rule};
-use blkperm_jobs::{Abort, BlockLayer, Completion, Drained, Operation};
+use blkperm_jobs::{Abort, Completion, Drained, Operation};
 use serde_json::Value;
 
 use super::transaction::Begun;
@@ -166,40 +166,29 @@ impl<R: Rule> Monitor<R> {
                 change.detach(edge)?;
                 moved.into_iter().try_for_each(|edge| change.move_edge(edge, node))
             };
-            return self.change_or_abort(take_back, |_| ());
+            return self.change_or_abort(take_back);
         }
         // The overlay may be all that holds the node by now.
         self.layer.graph.keep(node);
-        self.change_or_abort(
-            |change| change.detach(edge),
-            |layer| {
-                // Who uses the overlay is above the drained node no more.
-                let above = snapshot.drained.pop();
-                above.iter().for_each(|drained| layer.end_drain(drained));
-            },
-        )?;
-        self.change_or_abort(
-            |change| change.replace(overlay, node),
-            |layer| {
-                snapshot.drained.push(layer.begin_drain(&[node]));
-            },
-        )?;
+        self.change_or_abort(|change| change.detach(edge))?;
+        // Who uses the overlay is above the drained node no more.
+        let above = snapshot.drained.pop();
+        above.iter().for_each(|drained| self.layer.end_drain(drained));
+        // A process that ends here does so while they are drained again.
+        let above = self.layer.begin_drain(&[overlay]);
+        self.change_or_abort(|change| change.replace(overlay, node))?;
+        snapshot.drained.push(self.layer.begin_drain(&[node]));
+        self.layer.end_drain(&above);
         self.layer.release(node);
         Ok(())
     }
 
-    /// Changes the graph, and then what is drained, while all jobs pause.
     fn change_or_abort(
         &mut self,
         change: impl FnOnce(&mut Change<'_, R>) -> Result<(), Refusal>,
-        drain: impl FnOnce(&mut BlockLayer<R>),
     ) -> Result<(), Failed> {
-        let pause = self.layer.begin_pause_of_all();
+        self.layer.drain_all();
         let changed = self.layer.graph.transact(change);
-        // A process that ends does not get to the end of the pause.
-        changed.map_err(|refusal| Failed::Abort(Abort { refusal }))?;
-        drain(&mut self.layer);
-        self.layer.end_drain(&pause);
-        Ok(())
+        changed.map_err(|refusal| Failed::Abort(Abort { refusal }))
     }
 }

@@ -24,7 +24,7 @@ use crate::command::blockdev::{
 };
 use crate::qapi::flat::flatten;
 
-pub(super) use filter::{check_preallocation, no_throttle_group};
+pub(super) use filter::{can_compress, check_preallocation, no_throttle_group};
 pub(super) use format::{raw_driver, raw_length, raw_window};
 
 /// What a node that is defined within its parent takes over from it.
@@ -48,6 +48,8 @@ struct Flags {
     auto_read_only: bool,
     force_share: bool,
     inactive: bool,
+    /// Whether it is inactive because the node that it is defined within is.
+    inherits_inactive: bool,
     unmaps: bool,
     cache: Cache,
 }
@@ -79,7 +81,9 @@ impl Flags {
             read_only: base.read_only.unwrap_or(inherited.read_only),
             auto_read_only: base.auto_read_only.unwrap_or(inherited.auto_read_only),
             force_share: base.force_share.unwrap_or(inherited.force_share),
-            inactive: base.active.map_or(inherited.inactive, |active| !active),
+            // QEMU's quirk: below an inactive node `active: true` says nothing.
+            inactive: inherited.inactive || base.active == Some(false),
+            inherits_inactive: inherited.inactive,
             unmaps: match base.discard {
                 Some(discard) => discard == BlockdevDiscardOptions::Unmap,
                 None => inherited.discard,
@@ -109,10 +113,10 @@ impl Flags {
         }
     }
 
-    /// What the child inherits that is opened before the node, when QEMU has not looked yet whether
-    /// the node is to be active.
+    /// What the child inherits that is opened before the node, when QEMU has not looked yet at the
+    /// node's own `active`.
     fn for_first_child(self) -> Inherited {
-        Inherited { inactive: false, ..self.for_storage() }
+        Inherited { inactive: self.inherits_inactive, ..self.for_storage() }
     }
 
     /// What a backing file inherits.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::job_options;
 use crate::command::job::{BitmapSyncMode, BlockdevBackup, MirrorSyncMode};
+use crate::monitor::open::can_compress;
 use crate::monitor::{Failed, Monitor, done};
 
 impl<R: Rule> Monitor<R> {
@@ -93,11 +94,10 @@ impl<R: Rule> Monitor<R> {
     ///
     /// Source: `bdrv_supports_compressed_writes` in `block.c`, QEMU 10.0.
     fn compresses(&self, node: NodeId) -> bool {
-        const DRIVERS: &[&str] = &["copy-on-read", "qcow", "qcow2", "throttle", "vmdk"];
         let graph = &self.layer.graph;
         let filtered = |&node: &NodeId| graph.filtered_edge(node).map(|edge| graph.child_of(edge));
         let mut nodes = std::iter::successors(Some(node), filtered);
-        nodes.all(|node| DRIVERS.contains(&graph.driver(node).name))
+        nodes.all(|node| can_compress(graph.driver(node).name))
     }
 }
 

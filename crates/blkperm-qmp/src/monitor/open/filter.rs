@@ -21,6 +21,13 @@ const SECTOR: u64 = 512;
 /// Source: `blk_log_writes_sector_size_valid` in `block/blklogwrites.c`, QEMU 10.0.
 const MAX_LOG_SECTOR: u64 = 1 << 24;
 
+/// Whether a node of the driver writes compressed what it is given to write so.
+///
+/// Source: `block_driver_can_compress` in `block.c`, QEMU 10.0.
+pub(in crate::monitor) fn can_compress(driver: &str) -> bool {
+    matches!(driver, "copy-on-read" | "qcow" | "qcow2" | "throttle" | "vmdk")
+}
+
 /// The sector size of a log.
 fn check_log(options: &BlockdevOptionsBlklogwrites) -> Result<u64, Failed> {
     let sector = options.log_sector_size.map(u64::from);
@@ -163,11 +170,9 @@ impl<R: Rule> Monitor<R> {
 
     /// Source: `compress_open` in `block/filter-compress.c`, QEMU 10.0.
     pub(super) fn open_compress(&mut self, opening: Opening) -> Result<u64, Failed> {
-        const COMPRESSING: [&str; 6] =
-            ["copy-on-read", "preallocate", "qcow", "qcow2", "throttle", "vmdk"];
         let file = self.attach_file(opening, FILTERED)?;
         let driver = self.layer.graph.driver(file).name;
-        if !COMPRESSING.contains(&driver) {
+        if !can_compress(driver) {
             let desc = format!("Compression is not supported for underlying format: {driver}");
             return Err(Failed::generic(desc));
         }

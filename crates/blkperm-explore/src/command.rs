@@ -141,7 +141,7 @@ impl<R: Rule> Stage<R> {
         let setback = world.layer.take_setback();
         world.cast.find_filters(&world.layer.graph);
         match (begun, settled) {
-            (Err(Failure::Abort(Abort { refusal })), _) | (_, Err(Abort { refusal })) => {
+            (Err(Failure::Abort(Abort { refusal, .. })), _) | (_, Err(Abort { refusal, .. })) => {
                 Act::Aborted(refusal)
             }
             (Err(Failure::Denied(denied)), Ok(())) => Act::Refused(denied),

@@ -172,26 +172,38 @@ pub(crate) fn completing_steps<R: Rule>(
     steps
 }
 
-/// The nodes whose backing file `node` is.
+/// The nodes whose backing file `node` is, the oldest parent first.
 fn overlays<R: Rule>(graph: &Graph<R>, node: NodeId) -> Vec<NodeId> {
     let backing = graph.parents(node).filter(|&edge| graph.role(edge).contains(Role::COW));
     let overlays = backing.filter_map(|edge| match graph.parent_of(edge) {
         Parent::Node(overlay) => Some(overlay),
         Parent::Root(_) => None,
     });
-    overlays.collect()
+    let mut overlays: Vec<_> = overlays.collect();
+    overlays.reverse();
+    overlays
 }
 
 /// How the commit leaves the graph without effect.
 ///
 /// Source: `commit_abort` in `block/commit.c`, QEMU 10.0.
-pub(crate) fn cancelling_steps<R: Rule>(job: &Job, commit: &Commit) -> Vec<Step<R>> {
+pub(crate) fn cancelling_steps<R: Rule>(
+    layer: &BlockLayer<R>,
+    job: &Job,
+    commit: &Commit,
+) -> Vec<Step<R>> {
     let mut steps = vec![thaw(&job.frozen), release(job.backends[0])];
     steps.push(release_nodes(job.root));
     let top = commit.top;
     let filter = job.filter.expect("a commit that has not left has its filter");
-    let drop =
-        Step::new(IfRefused::Abort, Pause::Change, move |change| change.replace(filter, top));
+    let is_replaced = layer.graph.parents(filter).next().is_none();
+    let drop = match layer.setback.clone().filter(|_| is_replaced) {
+        // QEMU's quirk: a filter whose place the base has taken is gone, and yet looked into.
+        Some(refusal) => Step::new(IfRefused::Crash, Pause::Change, move |_| Err(refusal.clone())),
+        None => {
+            Step::new(IfRefused::Abort, Pause::Change, move |change| change.replace(filter, top))
+        }
+    };
     steps.push(drop.within(&[filter, top]));
     steps.extend(commit.restore_base());
     steps

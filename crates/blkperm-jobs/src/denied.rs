@@ -166,10 +166,19 @@ pub enum Denied {
 
 /// A step that QEMU assumes to succeed was refused: QEMU's process ends there.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("QEMU would abort: {refusal}")]
+#[error("QEMU would {}: {refusal}", if *.crashes { "crash" } else { "abort" })]
 pub struct Abort {
     /// The refusal.
     pub refusal: Refusal,
+    /// Whether QEMU notices the refusal, and crashes (`SIGSEGV`) by what it does then.
+    pub crashes: bool,
+}
+
+impl Abort {
+    /// The end where nothing but success is provided for: `abort()`, with the refusal's text.
+    pub fn of(refusal: Refusal) -> Abort {
+        Abort { refusal, crashes: false }
+    }
 }
 
 /// Why a command or a job's step did not succeed.

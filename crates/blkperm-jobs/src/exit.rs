@@ -26,6 +26,8 @@ pub(crate) enum IfRefused {
     FailJobAndGoOn,
     /// QEMU assumes that it is not: its process ends.
     Abort,
+    /// The process ends by what QEMU does although an earlier step was refused: for this reason.
+    Crash,
     /// Nothing: the step is done where it can be, and never judged together with others.
     Ignore,
 }
@@ -193,7 +195,8 @@ impl<R: Rule> BlockLayer<R> {
                 self.setback = Some(refusal);
                 *exit = Exit::Failed;
             }
-            (Err(refusal), IfRefused::Abort) => return Err(Abort { refusal }),
+            (Err(refusal), IfRefused::Abort) => return Err(Abort::of(refusal)),
+            (Err(refusal), IfRefused::Crash) => return Err(Abort { refusal, crashes: true }),
         }
         Ok(())
     }

@@ -231,7 +231,7 @@ impl<R: Rule> BlockLayer<R> {
         let drained = self.begin_drain(&[filter, below]);
         self.drain_all();
         let dropped = self.graph.transact(|change| drop_filter(change, filter));
-        dropped.map(|()| drained).map_err(|refusal| Abort { refusal })
+        dropped.map(|()| drained).map_err(Abort::of)
     }
 
     /// Makes a job with its edge to the main node.

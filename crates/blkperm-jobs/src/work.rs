@@ -65,7 +65,7 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn cancelling_steps(&self, job: &Job) -> Vec<Step<R>> {
         match &job.work {
             Work::Mirror(mirror) => mirror::exit_steps(self, job, mirror, false),
-            Work::Commit(commit) => commit::cancelling_steps(job, commit),
+            Work::Commit(commit) => commit::cancelling_steps(self, job, commit),
             Work::Stream(stream) => stream::cancelling_steps(self, job, stream),
             Work::Backup(_) => backup::exit_steps(&self.graph, job),
         }

@@ -195,7 +195,7 @@ impl fmt::Display for Job {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Death {
-    /// What ended it, `SIGABRT` for an abort, `exit status: 1` for an exit.
+    /// What ended it, `SIGABRT` for an abort, `SIGSEGV` for a crash, `exit status: 1` for an exit.
     pub signal: String,
     /// The last message before the end, without the program's name; may be empty.
     pub message: String,

@@ -100,12 +100,13 @@ impl<R: Rule> Endpoint for MonitorEndpoint<R> {
 /// `error_abort`.
 pub fn death(abort: &Abort) -> Death {
     let origin = match &abort.refusal {
-        Refusal::Frozen { .. } => "bdrv_replace_node_noperm() at block.c:5371",
-        _ => "bdrv_a_allow_b() at block.c:2243",
+        _ if abort.crashes => None,
+        Refusal::Frozen { .. } => Some("bdrv_replace_node_noperm() at block.c:5371"),
+        _ => Some("bdrv_a_allow_b() at block.c:2243"),
     };
     Death {
-        signal: "SIGABRT".to_owned(),
+        signal: if abort.crashes { "SIGSEGV" } else { "SIGABRT" }.to_owned(),
         message: text::refused(&abort.refusal),
-        origin: Some(origin.to_owned()),
+        origin: origin.map(str::to_owned),
     }
 }

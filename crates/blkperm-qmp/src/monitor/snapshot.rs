@@ -189,6 +189,6 @@ impl<R: Rule> Monitor<R> {
     ) -> Result<(), Failed> {
         self.layer.drain_all();
         let changed = self.layer.graph.transact(change);
-        changed.map_err(|refusal| Failed::Abort(Abort { refusal }))
+        changed.map_err(|refusal| Failed::Abort(Abort::of(refusal)))
     }
 }

@@ -24,7 +24,7 @@ impl Script {
 
 fn abort_on(node: &str) -> Abort {
     let fault = blkperm_graph::Fault::ReadOnly { node: node.to_owned(), was_writable: false };
-    Abort { refusal: blkperm_graph::Refusal::Permissions(vec![fault]) }
+    Abort::of(blkperm_graph::Refusal::Permissions(vec![fault]))
 }
 
 impl Engine for Script {

@@ -4,6 +4,8 @@ use super::command_line::UsageError;
 use super::options::OptionError;
 use blkperm_qmp::server::Refused;
 use blkperm_qmp::transcript::Death;
+use signal_hook::consts::SIGSEGV;
+use signal_hook::low_level::emulate_default_handler;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
@@ -115,5 +117,8 @@ pub(super) fn die(death: &Death, message: &dyn Display) -> ! {
         let _ = writeln!(io::stderr(), "Unexpected error in {origin}:");
     }
     report(message);
+    if death.signal == "SIGSEGV" {
+        let _ = emulate_default_handler(SIGSEGV);
+    }
     std::process::abort()
 }

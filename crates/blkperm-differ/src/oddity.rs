@@ -56,6 +56,13 @@ const ODDITIES: &[Oddity] = &[
         shows: |moment| moment.crashes_after("Could not update backing file link"),
     },
     Oddity {
+        what: "a job writes zeroes to a blkverify node",
+        shows: |moment| {
+            moment
+                .dies_of("bdrv_co_do_pwrite_zeroes: Assertion `!bs->supported_zero_flags' failed.")
+        },
+    },
+    Oddity {
         what: "a job stays paused above a node that holds another twice",
         shows: |moment| moment.pauses_for_ever() && moment.has_double(),
     },

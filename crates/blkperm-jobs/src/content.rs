@@ -3,12 +3,31 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use blkperm_graph::driver::{NULL_AIO, NULL_CO};
+use blkperm_graph::driver::{
+    BLKDEBUG, COMPRESS, COPY_BEFORE_WRITE, COPY_ON_READ, FILE, NULL_AIO, NULL_CO, PREALLOCATE,
+    QCOW2, QUORUM, RAW, RAW_OFFSET, RAW_SIZED, THROTTLE,
+};
 use blkperm_graph::{Driver, Graph, NodeId, Role, Rule};
 
 use crate::layer::BlockLayer;
 use crate::status::Status;
 use crate::work::Work;
+
+/// The drivers that can make their nodes read as zeroes without writing them.
+const CLEARING: [&Driver; 2] = [&FILE, &QCOW2];
+
+/// The drivers whose nodes can be made so where their main child can.
+const PASSING_ON: [&Driver; 9] = [
+    &BLKDEBUG,
+    &COMPRESS,
+    &COPY_BEFORE_WRITE,
+    &COPY_ON_READ,
+    &PREALLOCATE,
+    &RAW,
+    &RAW_OFFSET,
+    &RAW_SIZED,
+    &THROTTLE,
+];
 
 /// Bytes of a node: ranges in their order, none of which touch.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -149,24 +168,46 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Whether a node can be made to read as zeroes without being written.
     ///
-    /// Source: `bdrv_can_write_zeroes_with_unmap` in `block.c`, QEMU 10.0.
+    /// Source: `bdrv_can_write_zeroes_with_unmap` in `block.c`, `supported_zero_flags` of each
+    /// `BlockDriver`, QEMU 10.0.
     pub(crate) fn can_clear(&self, node: NodeId) -> bool {
-        !is_null(self.graph.driver(self.storage(node)))
+        let driver = self.graph.driver(node);
+        if CLEARING.contains(&driver) {
+            return true;
+        }
+        if driver == &QUORUM {
+            let mut children = self.graph.children(node).map(|edge| self.graph.child_of(edge));
+            return children.all(|child| self.can_clear(child));
+        }
+        let main = self.graph.child_by_role(node, Role::PRIMARY);
+        let main = main.filter(|_| PASSING_ON.contains(&driver));
+        main.is_some_and(|edge| self.can_clear(self.graph.child_of(edge)))
     }
 
-    /// What a mirror of all of `source` writes to its target.
+    /// What a mirror of all of `source` writes to its target. What is nowhere in the chain is discarded
+    /// there: what it leaves to a null node that does not say that it reads as zeroes.
     ///
-    /// QEMU's quirk: what a raw node presents of an image that leaves it to its backing file seems
-    /// to be nowhere in the chain, which ends at the raw node, and is discarded in the target.
+    /// QEMU's quirk: also what a raw node presents of an image that leaves it to its backing file,
+    /// since the chain ends at the raw node.
     ///
     /// Source: `mirror_iteration` in `block/mirror.c`, QEMU 10.0.
     pub(crate) fn copied(&self, source: NodeId, dirty: &Extents) -> Extents {
         let last = self.graph.chain(source).last().unwrap_or(source);
         let storage = self.storage(last);
-        if storage != last && self.graph.backing_edge(storage).is_some() {
+        let hides_backing = storage != last && self.graph.backing_edge(storage).is_some();
+        if hides_backing || is_null(self.graph.driver(storage)) {
             return self.allocated(source, None);
         }
         dirty.clone()
+    }
+
+    /// Whether what is discarded in a node that passes that on becomes zeroes that its image has:
+    /// otherwise its backing file would show.
+    ///
+    /// Source: `discard_in_l2_slice` in `block/qcow2-cluster.c`, QEMU 10.0.
+    pub(crate) fn keeps_discarded(&self, node: NodeId) -> bool {
+        let storage = self.storage(node);
+        self.graph.driver(storage) == &QCOW2 && self.graph.backing_edge(storage).is_some()
     }
 
     /// What a node has of its own; none when that is all. A null node has nothing, whatever is

@@ -393,6 +393,14 @@ impl Mirror {
         self.to_copy(layer).blocks(GRANULARITY, layer.graph.length(self.source))
     }
 
+    /// What of that is written to the target, if only as zeroes.
+    pub(crate) fn written<R: Rule>(&self, layer: &BlockLayer<R>, dirty: &Extents) -> Extents {
+        if self.target_unmaps && layer.keeps_discarded(self.target) {
+            return dirty.clone();
+        }
+        layer.copied(self.source, dirty)
+    }
+
     /// Source: `mirror_dirty_init` in `block/mirror.c`, QEMU 10.0.
     fn to_copy<R: Rule>(&self, layer: &BlockLayer<R>) -> Extents {
         let graph = &layer.graph;

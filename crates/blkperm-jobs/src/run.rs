@@ -125,8 +125,8 @@ impl<R: Rule> BlockLayer<R> {
                     let all = Extents::from(0..self.graph.length(mirror.target));
                     self.write(mirror.target, &all);
                 }
-                let copied = self.copied(mirror.source, &dirty);
-                self.write(mirror.target, &copied);
+                let written = mirror.written(self, &dirty);
+                self.write(mirror.target, &written);
                 job.len = dirty.len();
                 job.offset = job.len;
                 self.set_status(job, Status::Ready);

@@ -16,6 +16,8 @@ bitflags::bitflags! {
         const UNALIGNED = 8;
         /// The node locks a file of the host: see [`Graph::lock_file`](crate::Graph::lock_file).
         const LOCKING = 16;
+        /// A `preallocate` node takes itself to have preallocated, so that it keeps its child to itself.
+        const PREALLOCATED = 32;
     }
 }
 
@@ -103,7 +105,7 @@ impl PartialEq for Driver {
 
 impl Eq for Driver {}
 
-const WRITE_AND_RESIZE: Permissions = Permissions::WRITE.union(Permissions::RESIZE);
+pub(crate) const WRITE_AND_RESIZE: Permissions = Permissions::WRITE.union(Permissions::RESIZE);
 
 /// The row of a child by its role alone.
 ///
@@ -202,15 +204,16 @@ fn copy_on_read_row(_: Role, condition: Condition) -> Row {
 
 /// A filtered child that nobody else may write or resize once both are done through the filter.
 ///
+/// QEMU's quirk: nor when it could not be resized through the filter, which takes the error for what it
+/// has preallocated.
+///
 /// Source: `preallocate_child_perm` in `block/preallocate.c`, QEMU 10.0.
-fn preallocate_row(_: Role, _: Condition) -> Row {
-    Row {
-        together: Some((
-            Demand::taking(WRITE_AND_RESIZE),
-            Demand::new(WRITE_AND_RESIZE, WRITE_AND_RESIZE),
-        )),
-        ..Row::IDENTITY
+fn preallocate_row(_: Role, condition: Condition) -> Row {
+    let alone = Demand::new(WRITE_AND_RESIZE, WRITE_AND_RESIZE);
+    if condition.state.contains(State::PREALLOCATED) {
+        return Row::IDENTITY.adding(alone);
     }
+    Row { together: Some((Demand::taking(WRITE_AND_RESIZE), alone)), ..Row::IDENTITY }
 }
 
 /// One of the children that hold the same data: nobody else may write or resize it.

@@ -37,7 +37,7 @@ impl<R: Rule> Graph<R> {
         self.forget_change();
     }
 
-    fn undo(&mut self, undo: Undo<R::Hold>) {
+    pub(crate) fn undo(&mut self, undo: Undo<R::Hold>) {
         match undo {
             Undo::Hold { edge, old } => {
                 let Graph { rule, nodes, edges, .. } = self;

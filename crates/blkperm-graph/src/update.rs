@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::driver::WRITE_AND_RESIZE;
 use crate::list::NO_EDGE;
 use crate::log::Undo;
 use crate::{Demand, EdgeId, Graph, NodeId, Parent, Permissions, Rule, State};
@@ -29,11 +30,16 @@ struct Found {
     faulty: Vec<NodeId>,
     /// The nodes that lock a file.
     locking: Vec<NodeId>,
+    /// The nodes that take themselves to have preallocated, and may write and resize.
+    preallocating: Vec<NodeId>,
 }
 
 impl Found {
     #[inline(never)]
     fn add(&mut self, id: NodeId, in_conflict: bool, state: State, demand: Demand) {
+        if state.contains(State::PREALLOCATED) && demand.take().contains(WRITE_AND_RESIZE) {
+            self.preallocating.push(id);
+        }
         if in_conflict || state_fault(state, demand.take()).is_some() {
             self.faulty.push(id);
         } else if state.contains(State::LOCKING) {
@@ -63,11 +69,35 @@ impl<R: Rule> Graph<R> {
         while let Some(id) = self.next_to_visit() {
             self.visit(id, &mut found);
         }
-        let Found { mut faulty, locking } = found;
+        let Found { mut faulty, locking, preallocating } = found;
         // Two nodes with one file need not be above each other: their locks are compared when both
         // are final.
         faulty.extend(locking.into_iter().filter(|&id| self.lock_fault(id).is_some()));
+        preallocating.into_iter().for_each(|id| self.regain(id));
         faulty
+    }
+
+    /// Passes down what only demands less. Where that meets a fault, what nodes demand stays as it was,
+    /// and they are stale.
+    pub(crate) fn update_ignoring_faults(&mut self) {
+        let since = self.log.len();
+        let mut stale = self.update();
+        if stale.is_empty() {
+            return;
+        }
+        while self.log.len() > since
+            && let Some(undo) = self.log.pop()
+        {
+            if let Undo::Hold { edge, .. } = undo
+                && let Parent::Node(parent) = self.parent_of(edge)
+            {
+                stale.push(parent);
+            }
+            self.undo(undo);
+        }
+        for node in stale {
+            self.become_stale(node);
+        }
     }
 
     /// Notes that those of the stale nodes have to be visited that QEMU would visit: the update begins

@@ -1,7 +1,7 @@
 //! What single changes do to the graph, and what they are refused for.
 
 use blkperm_baseline::Baseline;
-use blkperm_graph::driver::{BLKDEBUG, FILE, NULL_CO, QCOW2};
+use blkperm_graph::driver::{BLKDEBUG, FILE, NULL_CO, PREALLOCATE, QCOW2};
 use blkperm_graph::{
     Demand, EdgeId, Fault, Graph, Holder, NewNode, NodeId, Parent, ParentName, Permissions,
     Refusal, Role, RootId, State,
@@ -374,6 +374,45 @@ fn what_went_unnoticed_is_caught_up_by_the_next_update_from_above() {
     assert_eq!(graph.demand(lower), Demand::NONE);
     attach_root(&mut graph, writer, bottom, Demand::taking(W)).expect("nobody minds any more");
     assert_eq!(graph.check_invariants(), Ok(()));
+}
+
+/// QEMU's quirk 16.
+#[test]
+fn what_lets_go_passes_a_fault_that_is_there_and_nothing_else_does() {
+    let mut graph = Graph::new(Baseline);
+    let [top, bottom] = chain(&mut graph);
+    let [writer, reader, other] = ["w", "r", "o"].map(|purpose| backend(&mut graph, purpose));
+    attach_root(&mut graph, writer, bottom, Demand::taking(W)).expect("it can be written");
+    let reading = attach_root(&mut graph, reader, top, Demand::taking(C)).expect("nobody objects");
+    graph.set_unaligned(bottom, true);
+    let edge = graph.child_edge(top, "file").expect("it has a child");
+    assert!(attach_root(&mut graph, other, top, Demand::NONE).is_err(), "at fault below");
+    graph.loosen(|change| change.detach(reading)).expect("it is not frozen");
+    assert_eq!((graph.children(reader).count(), graph.demand(edge)), (0, Demand::taking(C)));
+    graph.check_invariants().expect("the fault is known");
+    graph.set_unaligned(bottom, false);
+    attach_root(&mut graph, other, top, Demand::NONE).expect("the fault is gone");
+    assert_eq!(graph.demand(edge), Demand::NONE);
+    graph.check_invariants().expect("nothing is left of it");
+}
+
+#[test]
+fn a_preallocate_node_goes_on_from_where_it_may_write_and_resize_again() {
+    let mut graph = Graph::new(Baseline);
+    let filter = graph.add_node(NewNode::new("filter", &PREALLOCATE));
+    let child = node(&mut graph, "child");
+    let edge = attach(&mut graph, filter, child).expect("nobody objects");
+    let both = W | Permissions::RESIZE;
+    let alone = Demand::new(both, both);
+    let [writer, reader] = ["w", "r"].map(|purpose| backend(&mut graph, purpose));
+    graph.set_preallocated(filter, true);
+    assert_eq!(graph.demand(edge), Demand::NONE, "nothing has begun at it or above it");
+    attach_root(&mut graph, reader, filter, Demand::NONE).expect("nobody objects");
+    assert_eq!(graph.demand(edge), alone);
+    let writing = attach_root(&mut graph, writer, filter, Demand::taking(both)).expect("likewise");
+    assert_eq!((graph.demand(edge), graph.state(filter)), (alone, State::default()));
+    graph.loosen(|change| change.detach(writing)).expect("it is not frozen");
+    assert_eq!(graph.demand(edge), Demand::NONE);
 }
 
 #[test]

@@ -141,7 +141,11 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Writes to a node, and thus through the filters of jobs that are on the way to its data.
     pub(crate) fn write(&mut self, node: NodeId, extents: &Extents) {
+        if extents.is_empty() {
+            return;
+        }
         let way = self.way_to_storage(node);
+        way.iter().for_each(|&node| self.look_at_end(node));
         for job in self.jobs.iter_mut().filter(|job| job.filter.is_some_and(|it| way.contains(&it)))
         {
             match &mut job.work {

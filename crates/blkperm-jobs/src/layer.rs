@@ -409,8 +409,8 @@ impl<R: Rule> BlockLayer<R> {
 
     fn remove_root(&mut self, root: RootId) {
         let before = self.graph.closings();
-        // Demanding less is never refused.
-        let _ = self.graph.transact(|change| detach_all(change, root));
+        // No edge of a BlockBackend or a job is frozen.
+        let _ = self.graph.loosen(|change| detach_all(change, root));
         self.graph.remove_root(root);
         self.suspensions.forget(root);
         self.closed(before);

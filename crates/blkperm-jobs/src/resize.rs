@@ -1,7 +1,7 @@
 //! Nodes that become longer or shorter.
 
-use blkperm_graph::driver::Length;
-use blkperm_graph::{NodeId, Role, Rule};
+use blkperm_graph::driver::{Length, PREALLOCATE};
+use blkperm_graph::{NodeId, Permissions, Role, Rule, State};
 
 use crate::content::Extents;
 use crate::event::JobError;
@@ -34,11 +34,47 @@ impl<R: Rule> BlockLayer<R> {
         };
         let nodes: Vec<_> = std::iter::successors(Some((node, length)), storage).collect();
         let &(last, _) = nodes.last().expect("the node itself");
-        if self.graph.driver(last).length != Length::Own {
-            return Err(JobError::NotSupported);
+        let grows = self.graph.driver(last).length == Length::Own;
+        for (node, length) in nodes {
+            if grows {
+                self.resize(node, length);
+            }
+            self.note_resize(node, grows);
         }
-        nodes.into_iter().for_each(|(node, length)| self.resize(node, length));
-        Ok(())
+        if grows { Ok(()) } else { Err(JobError::NotSupported) }
+    }
+
+    /// Lets a `preallocate` node learn that what it filters was resized, or could not be.
+    ///
+    /// QEMU's quirk: it takes the error for the end of what it has preallocated, and so keeps its child
+    /// to itself from the next update on.
+    ///
+    /// Source: `preallocate_co_truncate` in `block/preallocate.c`, QEMU 10.0.
+    pub fn note_resize(&mut self, node: NodeId, succeeded: bool) {
+        if succeeded {
+            self.look_at_end(node);
+        } else if self.graph.driver(node) == &PREALLOCATE {
+            self.graph.set_preallocated(node, true);
+        }
+    }
+
+    /// Lets a `preallocate` node that keeps its child to itself, though it could not be resized, learn
+    /// where its data really ends: then it lets go with the next update.
+    ///
+    /// Source: `handle_write`, `preallocate_co_getlength` in `block/preallocate.c`, QEMU 10.0.
+    pub fn look_at_end(&mut self, node: NodeId) {
+        if !self.graph.state(node).contains(State::PREALLOCATED) {
+            return;
+        }
+        let child = self.graph.filtered_edge(node);
+        // It learns nothing while its demands are not met.
+        let is_alone = |edge| {
+            let both = Permissions::WRITE | Permissions::RESIZE;
+            self.graph.demand(edge).take().contains(both)
+        };
+        if child.is_some_and(is_alone) {
+            self.graph.set_preallocated(node, false);
+        }
     }
 
     /// Gives a node another length, and lets it forget what lay behind that.

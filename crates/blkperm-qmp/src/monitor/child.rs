@@ -98,7 +98,7 @@ impl<R: Rule> Monitor<R> {
         }
         let before = graph.closings();
         self.layer.heirs.disinherit(&self.layer.graph, parent, edge);
-        self.layer.graph.transact(|change| change.detach(edge))?;
+        self.layer.graph.loosen(|change| change.detach(edge))?;
         self.layer.closed(before);
         Ok(())
     }

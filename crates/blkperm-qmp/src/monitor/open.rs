@@ -296,8 +296,8 @@ impl<R: Rule> Monitor<R> {
         let graph = &mut self.layer.graph;
         let before = graph.closings();
         let edges: Vec<_> = graph.children(node).collect();
-        // Demanding less is never refused.
-        let _ = graph.transact(|change| edges.into_iter().try_for_each(|edge| change.detach(edge)));
+        // No edge of a new node is frozen.
+        let _ = graph.loosen(|change| edges.into_iter().try_for_each(|edge| change.detach(edge)));
         self.layer.closed(before);
     }
 

@@ -157,6 +157,11 @@ impl<R: Rule> Monitor<R> {
         };
         self.layer.graph.set_length(node, length);
         self.realign(node);
+        self.layer.look_at_end(node);
+        let _ = self.layer.graph.loosen(|change| {
+            change.set_starts(vec![node]);
+            Ok(())
+        });
     }
 }
 

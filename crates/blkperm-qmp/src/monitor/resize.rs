@@ -8,6 +8,13 @@ use serde_json::Value;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::BlockResize;
 
+/// The complaints of `truncate` that are an `EINVAL`.
+const NOT_WHOLE: &str = "The new size must be a multiple of 512";
+const INVALID_SIZE: &str = "Invalid image size specified";
+
+/// The complaint about a driver that cannot resize.
+const UNSUPPORTED: &str = "Image format driver does not support resize";
+
 /// The unit of lengths, in bytes.
 const SECTOR: u64 = 512;
 
@@ -45,7 +52,7 @@ impl<R: Rule> Monitor<R> {
         let resized = self.truncate(node, length);
         self.layer.end_drain(&drained);
         self.layer.remove_backend(backend);
-        resized?;
+        resized.map_err(Failed::generic)?;
         done()
     }
 
@@ -53,30 +60,27 @@ impl<R: Rule> Monitor<R> {
     ///
     /// Source: `bdrv_co_truncate` in `block/io.c` and the drivers' functions of that name,
     /// QEMU 10.0.
-    fn truncate(&mut self, node: NodeId, length: u64) -> Result<(), Failed> {
+    fn truncate(&mut self, node: NodeId, length: u64) -> Result<(), String> {
         if length > MAX_LENGTH {
-            let desc = format!("offset({length}) exceeds maximum({MAX_LENGTH})");
-            return Err(Failed::generic(desc));
+            return Err(format!("offset({length}) exceeds maximum({MAX_LENGTH})"));
         }
         let graph = &self.layer.graph;
         if graph.state(node).contains(State::READ_ONLY) {
-            return Err(Failed::generic("Image is read-only"));
+            return Err("Image is read-only".to_owned());
         }
         let driver = graph.driver(node);
         let (is_whole, old) = (length.is_multiple_of(SECTOR), graph.length(node));
         let refused = match driver.name {
-            "qcow2" if !is_whole => Some("The new size must be a multiple of 512"),
+            "qcow2" if !is_whole => Some(NOT_WHOLE),
             "qcow2" if length > MAX_QCOW2 => Some("Failed to grow the L1 table: File too large"),
-            "qed" if !is_whole => Some("Invalid image size specified"),
+            "qed" if !is_whole => Some(INVALID_SIZE),
             "qed" if length < old => Some("Shrinking images is currently not supported"),
             "raw" if driver.length == Length::Fixed => Some("Cannot resize fixed-size raw disks"),
-            _ if driver.length == Length::Fixed => {
-                Some("Image format driver does not support resize")
-            }
+            _ if driver.length == Length::Fixed => Some(UNSUPPORTED),
             _ => None,
         };
         if let Some(desc) = refused {
-            return Err(Failed::generic(desc));
+            return Err(desc.to_owned());
         }
         match driver.length {
             Length::Child => self.truncate_child(node, length, 0),
@@ -95,12 +99,17 @@ impl<R: Rule> Monitor<R> {
     }
 
     /// Makes a node so long by the child that stores its data from `offset` on.
-    fn truncate_child(&mut self, node: NodeId, length: u64, offset: u64) -> Result<(), Failed> {
+    fn truncate_child(&mut self, node: NodeId, length: u64, offset: u64) -> Result<(), String> {
         let Some(edge) = self.layer.graph.child_by_role(node, Role::PRIMARY) else {
-            return Err(Failed::generic("Image format driver does not support resize"));
+            return Err(UNSUPPORTED.to_owned());
         };
         let child = self.layer.graph.child_of(edge);
-        self.truncate(child, length.saturating_add(offset))?;
+        let result = self.truncate(child, length.saturating_add(offset));
+        // QEMU's quirk: that error is also a preallocate node's sign for that there is nothing to say.
+        if !result.as_ref().is_err_and(|desc| [NOT_WHOLE, INVALID_SIZE].contains(&desc.as_str())) {
+            self.layer.note_resize(node, result.is_ok());
+        }
+        result?;
         let length = self.layer.graph.length(child).saturating_sub(offset);
         self.layer.resize(node, length);
         self.realign(node);

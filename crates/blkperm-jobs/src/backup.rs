@@ -169,7 +169,7 @@ impl<R: Rule> BlockLayer<R> {
             };
             self.create_job(&options.job, new)
         });
-        let mut job = match created {
+        let job = match created {
             Ok(job) => job,
             Err(denied) => {
                 self.drop_filter(filter)?;
@@ -180,9 +180,8 @@ impl<R: Rule> BlockLayer<R> {
         // An edge that demands nothing is never refused.
         self.add_job_edge(&job, target, "target", Demand::NONE)?;
         start.job = Some(job.root);
-        start.drained.add(&mut job);
         self.jobs.push(job);
-        self.join_drains();
+        self.follow_drains();
         Ok(())
     }
 

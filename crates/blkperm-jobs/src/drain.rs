@@ -7,22 +7,21 @@
 //! Source: `bdrv_drain_all_begin`, `bdrv_drained_begin` in `block/io.c` and `child_job_drained_begin`
 //! in `blockjob.c`, QEMU 10.0; which operation drains what was found with the daemon.
 
+use std::collections::HashSet;
+
 use blkperm_graph::{NodeId, Parent, RootId, Rule};
 
 use crate::event::Event;
 use crate::job::Job;
 use crate::layer::BlockLayer;
 
-/// The jobs that a drained section has paused, by their own parent of nodes.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Drained(Vec<RootId>);
-
-impl Drained {
-    /// Pauses one more job, which was created within the section and does not run yet.
-    pub(crate) fn add(&mut self, job: &mut Job) {
-        self.0.push(job.root);
-        job.drains += 1;
-    }
+/// A drained section: what it drains, until [`BlockLayer::end_drain`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Drained {
+    /// Everything.
+    All,
+    /// These nodes, and with them all that uses them.
+    Nodes(Vec<NodeId>),
 }
 
 impl<R: Rule> BlockLayer<R> {
@@ -34,8 +33,7 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Pauses every job until [`end_drain`](Self::end_drain).
     pub fn begin_pause_of_all(&mut self) -> Drained {
-        let all = self.jobs.iter().map(|job| job.root).collect();
-        self.begin_pause(all)
+        self.begin(Drained::All)
     }
 
     /// Pauses the jobs that use a node or what lies above it, for a moment.
@@ -52,33 +50,43 @@ impl<R: Rule> BlockLayer<R> {
     }
 
     /// Pauses the jobs that use one of the nodes, or what lies above them, until
-    /// [`end_drain`](Self::end_drain).
+    /// [`end_drain`](Self::end_drain). Who comes to use them meanwhile is paused as well, and who
+    /// uses them no more goes on.
     pub fn begin_drain(&mut self, nodes: &[NodeId]) -> Drained {
-        let users = self.users(nodes);
-        self.begin_pause(users)
+        self.begin(Drained::Nodes(nodes.to_vec()))
     }
 
-    /// Lets the jobs of a drained section go on; those that are gone since are not missed.
+    fn begin(&mut self, drained: Drained) -> Drained {
+        self.follow_drains();
+        self.drained.push(drained.clone());
+        self.follow_drains();
+        drained
+    }
+
+    /// Lets the jobs of a drained section go on that no other one holds.
     pub fn end_drain(&mut self, drained: &Drained) {
-        for place in 0..self.jobs.len() {
-            if drained.0.contains(&self.jobs[place].root) {
-                self.hold(place, |job| job.drains -= 1);
+        self.follow_drains();
+        if let Some(place) = self.drained.iter().rposition(|it| it == drained) {
+            self.drained.remove(place);
+        }
+        self.follow_drains();
+    }
+
+    /// Pauses and lets go on as the graph has it by now: who uses what is drained.
+    pub(crate) fn follow_drains(&mut self) {
+        let mut nodes = Vec::new();
+        let mut all = false;
+        for drained in &self.drained {
+            match drained {
+                Drained::All => all = true,
+                Drained::Nodes(some) => nodes.extend(some),
             }
         }
-    }
-
-    /// Pauses the newest job if it uses what another one keeps drained that is about to end.
-    pub(crate) fn join_drains(&mut self) {
-        let Some(newest) = self.jobs.len().checked_sub(1) else { return };
-        let root = self.jobs[newest].root;
-        for place in 0..newest {
-            let drained = self.jobs[place].drained.is_some();
-            let source = self.jobs[place].source().filter(|_| drained);
-            if source.is_some_and(|source| self.users(&[source]).contains(&root)) {
-                let drained = self.jobs[place].drained.get_or_insert_default();
-                drained.0.push(root);
-                self.hold(newest, |job| job.drains += 1);
-            }
+        nodes.retain(|&node| self.graph.contains_node(node));
+        let users = if all { HashSet::new() } else { self.users(nodes) };
+        for place in 0..self.jobs.len() {
+            let is_drained = all || users.contains(&self.jobs[place].root);
+            self.hold(place, |job| job.is_drained = is_drained);
         }
     }
 
@@ -92,32 +100,20 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    /// The jobs that have an edge to one of the nodes or to a node above them.
-    fn users(&self, nodes: &[NodeId]) -> Vec<RootId> {
-        let mut above: Vec<NodeId> = nodes.to_vec();
-        let mut roots = Vec::new();
-        let mut done = 0;
-        while done < above.len() {
-            for edge in self.graph.parents(above[done]).collect::<Vec<_>>() {
+    /// The parents, other than nodes, of one of the nodes or of a node above them.
+    fn users(&self, mut nodes: Vec<NodeId>) -> HashSet<RootId> {
+        let mut above: HashSet<NodeId> = nodes.iter().copied().collect();
+        let mut roots = HashSet::new();
+        while let Some(node) = nodes.pop() {
+            for edge in self.graph.parents(node) {
                 match self.graph.parent_of(edge) {
-                    Parent::Node(parent) if !above.contains(&parent) => above.push(parent),
+                    Parent::Node(parent) if above.insert(parent) => nodes.push(parent),
                     Parent::Node(_) => {}
-                    Parent::Root(root) => roots.push(root),
+                    Parent::Root(root) => drop(roots.insert(root)),
                 }
             }
-            done += 1;
         }
-        let uses = |root: &RootId| roots.contains(root);
-        self.jobs.iter().map(|job| job.root).filter(uses).collect()
-    }
-
-    fn begin_pause(&mut self, roots: Vec<RootId>) -> Drained {
-        for place in 0..self.jobs.len() {
-            if roots.contains(&self.jobs[place].root) {
-                self.hold(place, |job| job.drains += 1);
-            }
-        }
-        Drained(roots)
+        roots
     }
 
     /// Changes what holds a job, and says so if it is thereby paused, or goes on.

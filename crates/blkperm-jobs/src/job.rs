@@ -61,9 +61,9 @@ pub struct Job {
     pub(crate) len: u64,
     pub(crate) offset: u64,
     pub(crate) error: Option<JobError>,
-    /// How many drained sections the job is paused for.
-    pub(crate) drains: u32,
-    /// The other jobs that are paused while this one ends, from when it does.
+    /// Whether something that the job uses was drained when that was looked at last.
+    pub(crate) is_drained: bool,
+    /// The section in which this job ends, from when it does.
     pub(crate) drained: Option<Drained>,
     pub(crate) ending: Option<Ending>,
     /// Whether the job can neither complete nor be cancelled as the graph stands.
@@ -111,7 +111,7 @@ impl Job {
             len: 0,
             offset: 0,
             error: None,
-            drains: 0,
+            is_drained: false,
             drained: None,
             ending: None,
             stuck: false,
@@ -207,15 +207,9 @@ impl Job {
         self.status == Status::Ready
     }
 
-    /// Whether the job does not go on: it is held, or it is a mirror that waits to be finalized,
-    /// with its source drained.
-    pub fn is_paused(&self) -> bool {
-        self.is_held() || self.is_mirror() && self.status == Status::Pending
-    }
-
     /// Whether the user has paused the job, or what it uses is drained.
-    pub(crate) fn is_held(&self) -> bool {
-        self.user_paused || self.drains > 0
+    pub fn is_held(&self) -> bool {
+        self.user_paused || self.is_drained
     }
 
     /// Whether the job can neither complete nor be cancelled as the graph stands; it tries again
@@ -233,11 +227,10 @@ impl Job {
             Some(Ending::Graceful) => 2,
             Some(Ending::Forced) => 3,
         };
-        let drains = self.drains.min(7) as u8;
         ending
             | u8::from(self.user_paused) << 2
             | u8::from(self.drained.is_some()) << 3
-            | drains << 4
+            | u8::from(self.is_drained) << 4
     }
 
     /// How far the job is.

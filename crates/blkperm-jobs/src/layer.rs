@@ -34,6 +34,8 @@ pub struct BlockLayer<R: Rule> {
     pub(crate) events: Vec<Event>,
     pub(crate) contents: Contents,
     pub(crate) suspensions: Suspensions,
+    /// The drained sections, oldest first.
+    pub(crate) drained: Vec<Drained>,
     pub(crate) relinked: Vec<Relinked>,
     /// The nodes that have become longer or shorter.
     pub(crate) resized: Vec<NodeId>,
@@ -74,6 +76,7 @@ impl<R: Rule> BlockLayer<R> {
             events: Vec::new(),
             contents: Contents::default(),
             suspensions: Suspensions::default(),
+            drained: Vec::new(),
             relinked: Vec::new(),
             resized: Vec::new(),
             setback: None,
@@ -373,7 +376,7 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn start_job(&mut self, mut job: Job) {
         self.set_status(&mut job, Status::Running);
         self.jobs.push(job);
-        self.join_drains();
+        self.follow_drains();
     }
 
     /// Takes back all that a job that does not start has put into the graph.

@@ -22,6 +22,7 @@ impl<R: Rule> BlockLayer<R> {
     pub fn run_jobs(&mut self) -> Result<(), Abort> {
         let mut moved = true;
         while moved {
+            self.follow_drains();
             moved = false;
             let mut index = 0;
             while index < self.jobs.len() {
@@ -85,7 +86,7 @@ impl<R: Rule> BlockLayer<R> {
                 self.wake(job);
                 self.fail(job, JobError::Cancelled)?;
             }
-            _ if job.is_held() => return Ok(false),
+            (Status::Running | Status::Ready, _) if job.is_held() => return Ok(false),
             (Status::Running, _) if !job.work.is_waiting() => self.work(job)?,
             (Status::Ready, ending) => {
                 self.catch_up(job);

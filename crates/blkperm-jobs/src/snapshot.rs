@@ -4,6 +4,7 @@ use blkperm_graph::Rule;
 
 use crate::activity::Suspensions;
 use crate::content::Contents;
+use crate::drain::Drained;
 use crate::job::Job;
 use crate::layer::BlockLayer;
 use crate::name::NodeNames;
@@ -19,6 +20,7 @@ pub struct Snapshot<R: Rule> {
     heirs: Heirs,
     contents: Contents,
     suspensions: Suspensions,
+    drained: Vec<Drained>,
 }
 
 impl<R: Rule> Snapshot<R> {
@@ -38,6 +40,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
             heirs: self.heirs.clone(),
             contents: self.contents.clone(),
             suspensions: self.suspensions.clone(),
+            drained: self.drained.clone(),
         }
     }
 
@@ -49,6 +52,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
         self.heirs.clone_from(&snapshot.heirs);
         self.contents.clone_from(&snapshot.contents);
         self.suspensions.clone_from(&snapshot.suspensions);
+        self.drained.clone_from(&snapshot.drained);
         self.events.clear();
         self.relinked.clear();
         self.setback = None;

@@ -114,7 +114,7 @@ impl<R: Rule> Monitor<R> {
                     "len": progress.len,
                     "offset": progress.offset,
                     "status": job.status().name(),
-                    "paused": job.is_paused(),
+                    "paused": job.is_held(),
                     "speed": progress.speed,
                     "ready": job.is_ready(),
                     "type": job.kind(),

@@ -15,7 +15,7 @@ use crate::command::transaction::{BlockdevSnapshot, BlockdevSnapshotSync};
 
 /// A snapshot from when its node is drained to when it goes on.
 pub(super) struct Snapshot {
-    drained: Vec<Drained>,
+    drained: Drained,
     node: NodeId,
     /// The edges that ended at the node, newest first.
     above: Vec<EdgeId>,
@@ -79,7 +79,7 @@ impl<R: Rule> Monitor<R> {
         begun: &mut Vec<Begun>,
         find_overlay: FindOverlay<'_, R>,
     ) -> Result<(), Failed> {
-        let drained = vec![self.layer.begin_drain(&[node])];
+        let drained = self.layer.begin_drain(&[node]);
         let above = self.layer.graph.parents(node).collect();
         let mut snapshot = Snapshot { drained, node, above, opened: None, overlay: None };
         let inserted = self.insert_overlay(&mut snapshot, find_overlay);
@@ -120,10 +120,6 @@ impl<R: Rule> Monitor<R> {
             change.set_starts(vec![overlay]);
             Ok(())
         });
-        if appended.is_ok() {
-            // Who uses the overlay uses the drained node from now on.
-            snapshot.drained.push(self.layer.begin_drain(&[node]));
-        }
         self.layer.end_drain(&pause);
         appended?;
         Ok(overlay)
@@ -143,7 +139,7 @@ impl<R: Rule> Monitor<R> {
     ///
     /// Source: `external_snapshot_clean` in `blockdev.c`, QEMU 10.0.
     pub(super) fn end_snapshot(&mut self, snapshot: Snapshot) {
-        snapshot.drained.iter().for_each(|drained| self.layer.end_drain(drained));
+        self.layer.end_drain(&snapshot.drained);
         if let Some(overlay) = snapshot.opened {
             self.layer.release(overlay);
         }
@@ -171,14 +167,11 @@ impl<R: Rule> Monitor<R> {
         // The overlay may be all that holds the node by now.
         self.layer.graph.keep(node);
         self.change_or_abort(|change| change.detach(edge))?;
-        // Who uses the overlay is above the drained node no more.
-        let above = snapshot.drained.pop();
-        above.iter().for_each(|drained| self.layer.end_drain(drained));
-        // A process that ends here does so while they are drained again.
-        let above = self.layer.begin_drain(&[overlay]);
+        // Who uses the overlay goes on for a moment, since it is above the drained node no more. A
+        // process that ends here does not get to the end of the next section.
+        let drained = self.layer.begin_drain(&[overlay]);
         self.change_or_abort(|change| change.replace(overlay, node))?;
-        snapshot.drained.push(self.layer.begin_drain(&[node]));
-        self.layer.end_drain(&above);
+        self.layer.end_drain(&drained);
         self.layer.release(node);
         Ok(())
     }

@@ -53,6 +53,8 @@ pub enum Length {
     Child,
     /// It is what the main child has behind an offset or a header.
     Rest,
+    /// It is that of each child: where they differ, there is none.
+    Children,
 }
 
 /// A block driver, as far as permissions are concerned.
@@ -329,8 +331,11 @@ pub static COPY_ON_READ: Driver = filter("copy-on-read", copy_on_read_row);
 /// `preallocate`: a filter that grows the file in large steps.
 pub static PREALLOCATE: Driver = filter("preallocate", preallocate_row);
 /// `quorum`: several children with the same data.
-pub static QUORUM: Driver =
-    Driver { drops: Some("children."), ..Driver::new("quorum", quorum_row) };
+pub static QUORUM: Driver = Driver {
+    drops: Some("children."),
+    length: Length::Children,
+    ..Driver::new("quorum", quorum_row)
+};
 /// `copy-before-write`: a filter that saves what is about to be overwritten.
 pub static COPY_BEFORE_WRITE: Driver = filter("copy-before-write", copy_before_write_row);
 /// `snapshot-access`: the state that a copy-before-write child has saved.

@@ -11,6 +11,9 @@ use blkperm_graph::{
 use crate::denied::Denied;
 use crate::layer::BlockLayer;
 
+/// What is done with each node that becomes active.
+type Look<'l, R> = dyn FnMut(&mut BlockLayer<R>, NodeId) -> Result<(), Denied> + 'l;
+
 /// What is known of BlockBackends for when their nodes become inactive.
 ///
 /// Source: `force_allow_inactivate`, `disable_perm` of `BlockBackend`, QEMU 10.0.
@@ -60,30 +63,43 @@ impl<R: Rule> BlockLayer<R> {
         edge.map_or(Ok(()), |edge| self.set_demand(edge, demand))
     }
 
-    /// Makes a node active, after those below it, and gives its BlockBackends what they demand. Those
-    /// that were not active before are added to `activated`, children first, also in an error.
+    /// Makes a node active, after those below it, and gives its BlockBackends what they demand. Who was
+    /// not active before is looked at by `look` when it is.
     ///
     /// Source: `bdrv_activate` in `block.c`, `blk_root_activate` in `block/block-backend.c`,
     /// QEMU 10.0.
     ///
     /// # Errors
     ///
-    /// The refusal; what was made active before it stays so.
-    pub fn activate(&mut self, node: NodeId, activated: &mut Vec<NodeId>) -> Result<(), Refusal> {
+    /// The refusal, or what `look` fails with; what was made active before it stays so.
+    pub fn activate(&mut self, node: NodeId, look: &mut Look<'_, R>) -> Result<(), Denied> {
         for child in self.children_of(node) {
-            self.activate(child, activated)?;
+            self.activate(child, look)?;
         }
-        if self.is_inactive(node) {
+        let was_inactive = self.is_inactive(node);
+        if was_inactive {
             self.set_inactive(node, false)?;
-            activated.push(node);
+        }
+        self.use_again(node, was_inactive, look).inspect_err(|_| {
+            // QEMU's quirk: its children are not told.
+            let read_only = self.graph.state(node).contains(State::READ_ONLY);
+            self.graph.make_inactive_unnoticed(node, read_only);
+        })
+    }
+
+    /// Looks at a node that has become active, and gives its BlockBackends what they demand.
+    fn use_again(
+        &mut self,
+        node: NodeId,
+        was_inactive: bool,
+        look: &mut Look<'_, R>,
+    ) -> Result<(), Denied> {
+        if was_inactive {
+            look(self, node)?;
         }
         for (backend, edge) in self.backends_of(node) {
             if let Some(&demand) = self.suspensions.demands.get(&backend) {
-                self.set_demand(edge, demand).inspect_err(|_| {
-                    // QEMU's quirk: its children are not told.
-                    let read_only = self.graph.state(node).contains(State::READ_ONLY);
-                    self.graph.make_inactive_unnoticed(node, read_only);
-                })?;
+                self.set_demand(edge, demand)?;
                 self.suspensions.demands.remove(&backend);
             }
         }
@@ -98,12 +114,8 @@ impl<R: Rule> BlockLayer<R> {
     /// # Errors
     ///
     /// Those of [`activate`](Self::activate).
-    pub fn activate_all(
-        &mut self,
-        owned: &[NodeId],
-        activated: &mut Vec<NodeId>,
-    ) -> Result<(), Refusal> {
-        self.all_nodes(owned).into_iter().try_for_each(|node| self.activate(node, activated))
+    pub fn activate_all(&mut self, owned: &[NodeId], look: &mut Look<'_, R>) -> Result<(), Denied> {
+        self.all_nodes(owned).into_iter().try_for_each(|node| self.activate(node, look))
     }
 
     /// Makes a node inactive, and then those below it that no active node is above.

@@ -43,6 +43,9 @@ pub enum Denied {
     /// A node that is above another and active keeps that active.
     #[error("an active node is above it")]
     ActiveParent,
+    /// The children of a node that all have its data are of different lengths.
+    #[error("the node's children are of different lengths")]
+    NoLength,
     /// A node cannot become inactive while it is written to.
     #[error("it is still written to")]
     StillWritten,

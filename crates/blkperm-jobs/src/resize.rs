@@ -27,7 +27,7 @@ impl<R: Rule> BlockLayer<R> {
             let child = || child().map(|edge| self.graph.child_of(edge));
             let before = |child| self.graph.length(child).saturating_sub(self.graph.length(node));
             match self.graph.driver(node).length {
-                Length::Own | Length::Fixed => None,
+                Length::Own | Length::Fixed | Length::Children => None,
                 Length::Child => child().map(|child| (child, length)),
                 Length::Rest => child().map(|child| (child, length + before(child))),
             }

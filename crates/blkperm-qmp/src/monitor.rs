@@ -11,6 +11,7 @@ mod filename;
 mod graph_query;
 mod image;
 mod job;
+mod length;
 mod node;
 mod node_query;
 mod object;

@@ -1,9 +1,10 @@
 //! `blockdev-set-active`: gives images away to another process, and takes them back.
 
-use blkperm_graph::{NodeId, Refusal, Rule};
-use blkperm_jobs::{BlockLayer, Denied};
+use blkperm_graph::{NodeId, Rule};
+use blkperm_jobs::Denied;
 use serde_json::Value;
 
+use super::length::refresh_length;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::BlockdevSetActive;
 
@@ -19,7 +20,7 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic(desc));
         };
         if arguments.active {
-            self.activate(|layer, activated| layer.activate(node, activated))?;
+            self.activate(node)?;
         } else {
             self.layer.inactivate(node)?;
         }
@@ -31,7 +32,9 @@ impl<R: Rule> Monitor<R> {
         let mut owned: Vec<NodeId> = graph.nodes();
         owned.retain(|&node| self.is_deletable(graph.name(node)));
         if active {
-            self.activate(|layer, activated| layer.activate_all(&owned, activated))?;
+            let Monitor { layer, nodes, .. } = self;
+            let mut look = |layer: &mut _, node| refresh_length(layer, nodes, node);
+            layer.activate_all(&owned, &mut look)?;
             return done();
         }
         match self.layer.inactivate_all(&owned) {
@@ -43,16 +46,11 @@ impl<R: Rule> Monitor<R> {
         }
     }
 
-    /// Makes nodes active, and looks anew at how long those are that became so.
+    /// Makes a node active with those below it, and looks anew at how long those are that became so.
     ///
     /// Source: `bdrv_activate` in `block.c`, QEMU 10.0.
-    pub(super) fn activate(
-        &mut self,
-        activate: impl FnOnce(&mut BlockLayer<R>, &mut Vec<NodeId>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        let mut activated = Vec::new();
-        let result = activate(&mut self.layer, &mut activated);
-        activated.into_iter().for_each(|node| self.refresh_length(node));
-        result
+    pub(super) fn activate(&mut self, node: NodeId) -> Result<(), Denied> {
+        let Monitor { layer, nodes, .. } = self;
+        layer.activate(node, &mut |layer, node| refresh_length(layer, nodes, node))
     }
 }

@@ -94,7 +94,7 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic("Export type does not support inactive exports"));
         }
         if !allows_inactive {
-            self.activate(|layer, activated| layer.activate(node, activated))?;
+            self.activate(node)?;
         }
         let mut take = Permissions::CONSISTENT_READ;
         take.set(Permissions::WRITE, writable);

@@ -7,8 +7,7 @@ mod driver;
 mod prepare;
 mod queue;
 
-use blkperm_graph::driver::Length;
-use blkperm_graph::{Change, NodeId, Role, Rule, State};
+use blkperm_graph::{Change, NodeId, Rule, State};
 use blkperm_jobs::Drained;
 use serde_json::Value;
 
@@ -117,7 +116,8 @@ impl<R: Rule> Monitor<R> {
             });
         }
         self.keep_own_options(node);
-        self.refresh_length(node);
+        // QEMU does not look at whether this fails.
+        let _ = self.refresh_length(node);
     }
 
     /// Lets go of the options that were the node's children's.
@@ -131,37 +131,6 @@ impl<R: Rule> Monitor<R> {
         };
         let name = graph.name(node).to_owned();
         self.nodes.get_mut(&name).explicit.retain(|option, _| !is_childs(option));
-    }
-
-    /// Looks anew at how long a node is that follows its child.
-    ///
-    /// Source: `bdrv_refresh_total_sectors` in `block.c`, QEMU 10.0.
-    pub(super) fn refresh_length(&mut self, node: NodeId) {
-        let graph = &self.layer.graph;
-        let driver = graph.driver(node);
-        let Some(edge) = graph.child_by_role(node, Role::PRIMARY) else { return };
-        let whole = graph.length(graph.child_of(edge));
-        let length = match driver.name {
-            "raw" => {
-                let detail = self.nodes.get(graph.name(node));
-                let option =
-                    |name: &str| detail.and_then(|detail| detail.explicit.get(name)?.as_u64());
-                let rest = whole.saturating_sub(option("offset").unwrap_or(0));
-                option("size").map_or(rest, |size| size.min(rest))
-            }
-            _ => match driver.length {
-                Length::Child => whole,
-                // What comes before the rest has not changed.
-                Length::Own | Length::Fixed | Length::Rest => return,
-            },
-        };
-        self.layer.graph.set_length(node, length);
-        self.realign(node);
-        self.layer.look_at_end(node);
-        let _ = self.layer.graph.loosen(|change| {
-            change.set_starts(vec![node]);
-            Ok(())
-        });
     }
 }
 

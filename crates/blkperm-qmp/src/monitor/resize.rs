@@ -76,7 +76,7 @@ impl<R: Rule> Monitor<R> {
             "qed" if !is_whole => Some(INVALID_SIZE),
             "qed" if length < old => Some("Shrinking images is currently not supported"),
             "raw" if driver.length == Length::Fixed => Some("Cannot resize fixed-size raw disks"),
-            _ if driver.length == Length::Fixed => Some(UNSUPPORTED),
+            _ if [Length::Fixed, Length::Children].contains(&driver.length) => Some(UNSUPPORTED),
             _ => None,
         };
         if let Some(desc) = refused {
@@ -91,7 +91,7 @@ impl<R: Rule> Monitor<R> {
                 let offset = self.raw_option(node, "offset").unwrap_or(header);
                 self.truncate_child(node, length, offset)
             }
-            Length::Own | Length::Fixed => {
+            Length::Own | Length::Fixed | Length::Children => {
                 self.layer.resize(node, length.next_multiple_of(SECTOR));
                 Ok(())
             }
@@ -120,16 +120,5 @@ impl<R: Rule> Monitor<R> {
     fn raw_option(&self, node: NodeId, name: &str) -> Option<u64> {
         let detail = self.nodes.get(self.layer.graph.name(node))?;
         detail.explicit.get(name)?.as_u64()
-    }
-
-    /// Looks anew at whether all of a node can be written by requests of the size that it wants.
-    pub(super) fn realign(&mut self, node: NodeId) {
-        let detail = self.nodes.get(self.layer.graph.name(node));
-        let option = |name: &str| detail?.explicit.get(name)?.as_u64();
-        let align = option("align").or_else(|| option("log-sector-size"));
-        if let Some(align) = align.filter(|&align| align > 0) {
-            let length = self.layer.graph.length(node);
-            self.layer.graph.set_unaligned(node, !length.is_multiple_of(align));
-        }
     }
 }

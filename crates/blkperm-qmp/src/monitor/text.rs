@@ -74,6 +74,7 @@ fn text(denied: &Denied) -> String {
             "Change to copy mode 'background' is not implemented".to_owned()
         }
         Denied::ActiveParent => "Node has active parent node".to_owned(),
+        Denied::NoLength => "Could not refresh total sector count: Input/output error".to_owned(),
         Denied::StillWritten => "Failed to inactivate node: Operation not permitted".to_owned(),
         Denied::NotPaused => "Can't resume a job that was not paused".to_owned(),
     }

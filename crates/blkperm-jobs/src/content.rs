@@ -139,8 +139,12 @@ impl<R: Rule> BlockLayer<R> {
         found
     }
 
-    /// Writes to a node, and thus through the filters of jobs that are on the way to its data.
+    /// Writes to a node, and thus through the filters of jobs that are on the way to its data. What
+    /// would lie behind its end is not written.
     pub(crate) fn write(&mut self, node: NodeId, extents: &Extents) {
+        let mut within = Extents::default();
+        within.insert_all(extents, self.graph.length(node));
+        let extents = &within;
         if extents.is_empty() {
             return;
         }

@@ -79,15 +79,16 @@ impl<R: Rule> BlockLayer<R> {
 
     /// Gives a node another length, and lets it forget what lay behind that.
     pub fn resize(&mut self, node: NodeId, length: u64) {
-        self.clear_new_area(node, length);
+        let end = self.graph.length(node);
         self.contents.cut(node, length);
         self.graph.set_length(node, length);
+        self.clear_new_area(node, end);
         self.resized.push(node);
     }
 
-    /// Writes zeroes behind the end of a node, where its backing file would show otherwise.
-    fn clear_new_area(&mut self, node: NodeId, length: u64) {
-        let end = self.graph.length(node);
+    /// Writes zeroes behind the end that a node had, where its backing file would show otherwise.
+    fn clear_new_area(&mut self, node: NodeId, end: u64) {
+        let length = self.graph.length(node);
         let backing = self.graph.backing_edge(node).map(|edge| self.graph.child_of(edge));
         if backing.is_some_and(|backing| self.graph.length(backing) > end) {
             self.write(node, &Extents::from(end..length));

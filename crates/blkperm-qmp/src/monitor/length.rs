@@ -1,6 +1,6 @@
 //! How long nodes are that follow their children, looked at anew.
 
-use blkperm_graph::driver::{BLKVERIFY, Length};
+use blkperm_graph::driver::{BLKVERIFY, Length, RAW_SIZED};
 use blkperm_graph::{Graph, NodeId, Role, Rule};
 use blkperm_jobs::{BlockLayer, Denied};
 
@@ -64,25 +64,47 @@ fn length<R: Rule>(
     };
     let Some(edge) = edge else { return Ok(None) };
     let whole = graph.length(graph.child_of(edge));
-    Ok(match driver.name {
-        "raw" => {
-            let detail = details.get(graph.name(node));
-            let option = |name: &str| detail.and_then(|detail| detail.explicit.get(name)?.as_u64());
-            let rest = whole.saturating_sub(option("offset").unwrap_or(0));
-            Some(option("size").map_or(rest, |size| size.min(rest)))
+    let rest = whole.saturating_sub(data_offset(graph, details, node));
+    Ok(match driver.length {
+        // What is said of a raw node's size is no more than there is.
+        _ if driver == &RAW_SIZED => {
+            Some(option(graph, details, node, "size").map_or(rest, |size| size.min(rest)))
         }
-        _ => match driver.length {
-            Length::Child => Some(whole),
-            // What comes before the rest has not changed.
-            Length::Own | Length::Fixed | Length::Rest | Length::Children => None,
-        },
+        Length::Child => Some(whole),
+        Length::Rest => Some(rest),
+        Length::Own | Length::Fixed | Length::Children => None,
     })
 }
 
+/// Where in the main child of a node its data begins: where a raw node's `offset` says so, or behind
+/// the header of an encrypted image; if neither is known, so far that what is left is as long as the
+/// node.
+pub(super) fn data_offset<R: Rule>(graph: &Graph<R>, details: &NodeDetails, node: NodeId) -> u64 {
+    let payload = || details.get(graph.name(node))?.payload;
+    let before = || {
+        let edge = graph.child_by_role(node, Role::PRIMARY)?;
+        graph.length(graph.child_of(edge)).checked_sub(graph.length(node))
+    };
+    let said = || option(graph, details, node, "offset");
+    match graph.driver(node).length {
+        Length::Rest => said().or_else(payload).or_else(before).unwrap_or_default(),
+        _ => said().unwrap_or_default(),
+    }
+}
+
+/// An option of a node that is a number.
+fn option<R: Rule>(
+    graph: &Graph<R>,
+    details: &NodeDetails,
+    node: NodeId,
+    name: &str,
+) -> Option<u64> {
+    details.get(graph.name(node))?.explicit.get(name)?.as_u64()
+}
+
 fn realign<R: Rule>(graph: &mut Graph<R>, details: &NodeDetails, node: NodeId) {
-    let detail = details.get(graph.name(node));
-    let option = |name: &str| detail?.explicit.get(name)?.as_u64();
-    let align = option("align").or_else(|| option("log-sector-size"));
+    let said = |name: &str| option(graph, details, node, name);
+    let align = said("align").or_else(|| said("log-sector-size"));
     if let Some(align) = align.filter(|&align| align > 0) {
         graph.set_unaligned(node, !graph.length(node).is_multiple_of(align));
     }

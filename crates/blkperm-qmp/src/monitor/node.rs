@@ -32,6 +32,8 @@ pub(super) struct NodeDetail {
     ///
     /// Source: `backing_file`, `backing_format` of `BlockDriverState`, QEMU 10.0.
     pub(super) backing_name: Option<BackingName>,
+    /// Of an encrypted image: where in its file the data begins.
+    pub(super) payload: Option<u64>,
     /// Of a quorum: the number of its next child.
     pub(super) next_child: usize,
     /// Whether what is discarded there is passed on.

@@ -5,6 +5,7 @@ use blkperm_graph::{Demand, Holder, NodeId, Permissions, Role, Rule, State};
 use blkperm_jobs::Operation;
 use serde_json::Value;
 
+use super::length::data_offset;
 use super::{Failed, Monitor, done};
 use crate::command::blockdev::BlockResize;
 
@@ -85,10 +86,7 @@ impl<R: Rule> Monitor<R> {
         match driver.length {
             Length::Child => self.truncate_child(node, length, 0),
             Length::Rest => {
-                let edge = graph.child_by_role(node, Role::PRIMARY);
-                let whole = edge.map_or(old, |edge| graph.length(graph.child_of(edge)));
-                let header = whole.saturating_sub(old);
-                let offset = self.raw_option(node, "offset").unwrap_or(header);
+                let offset = data_offset(graph, &self.nodes, node);
                 self.truncate_child(node, length, offset)
             }
             Length::Own | Length::Fixed | Length::Children => {
@@ -114,11 +112,5 @@ impl<R: Rule> Monitor<R> {
         self.layer.resize(node, length);
         self.realign(node);
         Ok(())
-    }
-
-    /// An option of a raw node that is a number.
-    fn raw_option(&self, node: NodeId, name: &str) -> Option<u64> {
-        let detail = self.nodes.get(self.layer.graph.name(node))?;
-        detail.explicit.get(name)?.as_u64()
     }
 }

@@ -200,9 +200,12 @@ impl<R: Rule> Monitor<R> {
         if header.passphrase.as_ref().is_some_and(|right| right.as_bytes() != passphrase) {
             return Err(Failed::generic("Invalid password, cannot unlock any keyslot"));
         }
-        Ok(match detached {
-            Some(_) => self.layer.graph.length(file),
-            None => header.virtual_size,
-        })
+        let payload = match detached {
+            Some(_) => 0,
+            None => header.file_length.saturating_sub(header.virtual_size),
+        };
+        let name = self.layer.graph.name(opening.node).to_owned();
+        self.nodes.get_mut(&name).payload = Some(payload);
+        Ok(self.layer.graph.length(file).saturating_sub(payload))
     }
 }

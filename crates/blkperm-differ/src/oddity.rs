@@ -63,6 +63,10 @@ const ODDITIES: &[Oddity] = &[
         },
     },
     Oddity {
+        what: "a backup of a transaction has copied all before all is closed that ends with it",
+        shows: |moment| moment.copies_while_overlays_close(),
+    },
+    Oddity {
         what: "a job stays paused above a node that holds another twice",
         shows: |moment| moment.pauses_for_ever() && moment.has_double(),
     },
@@ -138,6 +142,22 @@ impl Moment<'_> {
         self.jobs().any(|job| is_paused(job) && self.left_job(job).is_some_and(|it| !is_paused(it)))
     }
 
+    /// Whether a backup that the transaction has started pauses less often than on the left, while
+    /// the transaction's overlays go that nobody uses, and does the same otherwise.
+    fn copies_while_overlays_close(&self) -> bool {
+        let empty = Vec::new();
+        let actions = self.now().command["arguments"]["actions"].as_array().unwrap_or(&empty);
+        let is = |action: &Value, kind: &str| action["type"] == kind;
+        let is_quicker = |action: &Value| {
+            let id = action["data"]["job-id"].as_str().unwrap_or_default();
+            let left = Pauses::of(id, self.left);
+            let right = Pauses::of(id, Some(self.now()));
+            left.others == right.others && left.count > right.count
+        };
+        actions.iter().any(|action| is(action, "blockdev-snapshot-sync"))
+            && actions.iter().any(|action| is(action, "blockdev-backup") && is_quicker(action))
+    }
+
     /// The edges as they were seen last, of parents of that type.
     fn edges(&self, parent: NodeType) -> impl Iterator<Item = &GraphEdge> {
         let graph = self.right.iter().rev().find_map(|step| step.graph.as_ref());
@@ -174,6 +194,26 @@ impl Moment<'_> {
     /// Whether there is an ordinary commit: only that has such an edge.
     fn has_commit(&self) -> bool {
         self.edges(NodeType::BlockJob).any(|edge| edge.name == "base")
+    }
+}
+
+/// What a step tells of a job.
+struct Pauses<'t> {
+    /// How often it pauses and goes on.
+    count: usize,
+    /// What else it does.
+    others: Vec<&'t str>,
+}
+
+impl<'t> Pauses<'t> {
+    fn of(job: &str, step: Option<&'t Step>) -> Pauses<'t> {
+        let events = step.into_iter().flat_map(|step| &step.events);
+        let events = events.filter(|event| event.job() == Some(job));
+        let told: Vec<&str> =
+            events.map(|event| event.data["status"].as_str().unwrap_or(&event.name)).collect();
+        let count = told.iter().filter(|status| **status == "paused").count();
+        let others = told.into_iter().filter(|status| !["paused", "running"].contains(status));
+        Pauses { count, others: others.collect() }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::scenario::Image;
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// The table of formats: variants and names.
 macro_rules! formats {
@@ -95,6 +96,8 @@ pub struct ImageHeader {
     /// The files with the data, where the image is but a text that names them; all are in its
     /// directory.
     pub extents: Vec<Extent>,
+    /// The file whose tables say which bytes the image has; none where nobody has written any.
+    pub tables: Option<PathBuf>,
     /// The passphrase with which an encrypted image is opened, if that is known.
     pub passphrase: Option<String>,
     /// Whether the file can be opened for writing.
@@ -113,6 +116,7 @@ impl ImageHeader {
             data_file: None,
             data_file_is_raw: false,
             extents: Vec::new(),
+            tables: None,
             passphrase: None,
             writable: true,
         }
@@ -133,8 +137,8 @@ impl ImageHeader {
         }
     }
 
-    /// The bytes that the image does not leave to a backing file, though nobody has written them: all
-    /// of a raw data file, which follows the image's length, or what is in extents without a map.
+    /// The bytes that the image does not leave to a backing file: what its tables map, all of a raw data
+    /// file, which follows the image's length, or what is in extents without a map.
     ///
     /// Source: `vmdk_co_block_status` in `block/vmdk.c`, `qcow2_co_truncate` in `block/qcow2.c`,
     /// QEMU 10.0.
@@ -142,6 +146,10 @@ impl ImageHeader {
         let (everything, mut end) = (0..u64::MAX, 0_u64);
         if self.data_file_is_raw {
             return vec![everything];
+        }
+        if let Some(path) = &self.tables {
+            // An image whose tables are damaged has what can be read of them: nobody reads its data.
+            return header::mapped(path);
         }
         let ranges = self.extents.iter().map(|extent| {
             let start = end;

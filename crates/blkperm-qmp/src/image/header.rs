@@ -1,7 +1,7 @@
 //! The headers of the formats, as their specifications lay them out.
 //!
-//! Nothing is read but what a format is recognised by, the virtual size, and the names of other
-//! files.
+//! Nothing is read but what a format is recognised by, the virtual size, the names of other files, and
+//! which bytes a qcow2 image maps.
 
 mod text;
 mod vhdx;
@@ -9,9 +9,11 @@ mod vmdk;
 
 use super::{ImageError, ImageFormat, ImageHeader};
 use imago::file::File as Storage;
+use imago::format::drivers::{FormatDriverInstance, ShallowMapping};
 use imago::qcow2::Qcow2;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -112,16 +114,64 @@ fn too_large() -> io::Error {
 /// Opens read-only, and neither the backing nor the data file.
 fn qcow2(path: &Path, file: &File, raw: ImageHeader) -> io::Result<ImageHeader> {
     let image = Qcow2::<Storage>::open_path(path, false)?;
+    check_table(image.size(), file)?;
     let data_file = image.implicit_external_data_file().cloned().unwrap_or_default();
     let data_file = image.requires_external_data_file().then_some(data_file);
     Ok(ImageHeader {
-        virtual_size: imago::format::drivers::FormatDriverInstance::size(&image),
+        virtual_size: image.size(),
         backing_file: image.implicit_backing_file().cloned(),
         backing_format: image.implicit_backing_format().cloned(),
         data_file_is_raw: data_file.is_some() && data_file_is_raw(file)?,
         data_file,
+        tables: Some(path.to_owned()),
         ..raw
     })
+}
+
+/// Whether the first table of a qcow2 image of that size is as large as it has to be, and no larger
+/// than it may be.
+///
+/// Source: `qcow2_do_open` in `block/qcow2.c`, QEMU 10.0.
+fn check_table(size: u64, file: &File) -> io::Result<()> {
+    const ENTRY: u64 = 8;
+    const LARGEST: u64 = 32 << 20;
+    let cluster_bits = u32::from_be_bytes(bytes(file, 20)?);
+    let entries = u64::from(u32::from_be_bytes(bytes(file, 36)?));
+    let cluster = 1_u64.checked_shl(cluster_bits).ok_or_else(too_large)?;
+    let needed = size.div_ceil(product(cluster / ENTRY, cluster)?);
+    if needed > LARGEST / ENTRY {
+        return Err(too_large());
+    }
+    if entries < needed {
+        return Err(io::Error::other("the L1 table is too small"));
+    }
+    Ok(())
+}
+
+/// The bytes that the tables of a qcow2 image map, to data or to zeroes, up to the first table that
+/// cannot be read.
+pub(super) fn mapped(path: &Path) -> Vec<Range<u64>> {
+    let mut mapped = Vec::new();
+    let Ok(mut image) = Qcow2::<Storage>::open_path(path, false) else { return mapped };
+    // Where the data are, in another file perhaps, does not matter.
+    image.set_data_file(None);
+    let (mut start, size) = (0, image.size());
+    while start < size
+        && let Ok((mapping, length)) = image.get_mapping(start, size - start)
+        && length > 0
+    {
+        let end = start + length;
+        let is_mapped = match mapping {
+            ShallowMapping::Raw { .. } | ShallowMapping::Special { .. } => true,
+            ShallowMapping::Zero { explicit, .. } => explicit,
+            _ => false,
+        };
+        if is_mapped {
+            mapped.push(start..end);
+        }
+        start = end;
+    }
+    mapped
 }
 
 /// Whether a qcow2 image with an external data file says that this can be used alone, which the

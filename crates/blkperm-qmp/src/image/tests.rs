@@ -1,7 +1,8 @@
 use super::*;
 use crate::scenario::{Action, Image, Scenario};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs, process};
 
 /// Images of all formats: options of `image` but its name.
@@ -98,21 +99,28 @@ impl Drop for Scratch {
 }
 
 fn qemu_img(directory: &Path, arguments: &[&str]) -> bool {
-    match Command::new("qemu-img").args(arguments).current_dir(directory).status() {
+    run("qemu-img", directory, arguments)
+}
+
+/// Runs a program of QEMU's; returns whether it is there.
+fn run(program: &str, directory: &Path, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    match command.args(arguments).current_dir(directory).stdout(Stdio::null()).status() {
         Ok(status) => {
-            assert!(status.success(), "qemu-img {arguments:?}");
+            assert!(status.success(), "{program} {arguments:?}");
             true
         }
         Err(error) => {
-            println!("skipped: qemu-img: {error}");
+            println!("skipped: {program}: {error}");
             false
         }
     }
 }
 
-/// A passphrase is in no header, and the length of a description is known but by whole sectors.
+/// A passphrase is in no header, tables are only in files, and the length of a description is known but by whole sectors.
 fn assert_same(declared: &DeclaredImages, directory: &Directory, filename: &str) {
     let known = |header: ImageHeader| ImageHeader {
+        tables: None,
         passphrase: None,
         file_length: match header.extents.is_empty() {
             true => header.file_length,
@@ -139,6 +147,51 @@ fn declared_images_are_those_that_qemu_img_makes() {
         for other in header.extents.iter().map(|extent| &extent.filename).chain(&header.data_file) {
             assert_same(&declared, &directory, other);
         }
+    }
+}
+
+#[test]
+fn a_qcow2_image_has_the_bytes_that_its_tables_map() {
+    let scratch = Scratch::new("mapped");
+    let is_made = ["plain.qcow2", "outside.qcow2"].map(|name| {
+        let options = if name == "plain.qcow2" { "compat=1.1" } else { "data_file=outside.data" };
+        let create = ["create", "-q", "-f", "qcow2", "-o", options, name, "1G"];
+        let write =
+            ["-c", "write 100k 1k", "-c", "write 512M 128k", "-c", "write -z 64M 64k", name];
+        qemu_img(&scratch.0, &create) && run("qemu-io", &scratch.0, &write)
+    });
+    if is_made != [true; 2] {
+        return;
+    }
+    const K: u64 = 1 << 10;
+    let directory = Directory::new(&scratch.0);
+    for name in ["plain.qcow2", "outside.qcow2"] {
+        let header = directory.probe(name).unwrap();
+        let mut bytes = header.own_bytes();
+        bytes.dedup_by(|next, last| {
+            let touches = last.end == next.start;
+            touches.then(|| last.end = next.end).is_some()
+        });
+        let expected = [64 * K..128 * K, 65_536 * K..65_600 * K, 524_288 * K..524_416 * K];
+        assert_eq!(bytes, expected, "{name}");
+    }
+    let fresh = ImageHeader::fresh(ImageFormat::Qcow2, 1 << 30, None);
+    assert_eq!(fresh.own_bytes(), []);
+}
+
+#[test]
+fn a_qcow2_image_larger_than_its_table_is_refused() {
+    const SIZE_AT: u64 = 24;
+    let scratch = Scratch::new("too-large");
+    if !qemu_img(&scratch.0, &["create", "-q", "-f", "qcow2", "x.qcow2", "1M"]) {
+        return;
+    }
+    let directory = Directory::new(&scratch.0);
+    let file = fs::OpenOptions::new().write(true).open(scratch.0.join("x.qcow2")).unwrap();
+    for (size, is_accepted) in [(512 << 20, true), (513 << 20, false), (1 << 60, false)] {
+        file.write_all_at(&u64::to_be_bytes(size), SIZE_AT).unwrap();
+        let header = directory.probe("x.qcow2");
+        assert_eq!(header.is_ok(), is_accepted, "{size}: {header:?}");
     }
 }
 

@@ -137,7 +137,7 @@ impl<R: Rule> Stage<R> {
         let settled = world.layer.run_jobs();
         world.layer.take_events();
         world.layer.take_relinked();
-        world.layer.take_resized();
+        world.layer.take_changed();
         let setback = world.layer.take_setback();
         world.cast.find_filters(&world.layer.graph);
         match (begun, settled) {

@@ -164,6 +164,7 @@ impl<R: Rule> BlockLayer<R> {
         let storage = self.storage(node);
         if !is_null(self.graph.driver(storage)) {
             self.contents.0.entry(storage).or_default().insert_all(extents, u64::MAX);
+            self.changed.push(storage);
         }
     }
 
@@ -172,6 +173,11 @@ impl<R: Rule> BlockLayer<R> {
     /// it will ever have.
     pub fn add_own_bytes(&mut self, node: NodeId, bytes: Range<u64>) {
         self.contents.0.entry(node).or_default().insert(bytes);
+    }
+
+    /// The bytes that a node has of its own, if it may leave any to a backing file.
+    pub fn own_bytes(&self, node: NodeId) -> Vec<Range<u64>> {
+        self.contents.0.get(&node).map(|own| own.0.clone()).unwrap_or_default()
     }
 
     /// Whether a node can be made to read as zeroes without being written.

@@ -37,8 +37,8 @@ pub struct BlockLayer<R: Rule> {
     /// The drained sections, oldest first.
     pub(crate) drained: Vec<Drained>,
     pub(crate) relinked: Vec<Relinked>,
-    /// The nodes that have become longer or shorter.
-    pub(crate) resized: Vec<NodeId>,
+    /// The nodes that have become longer or shorter, or were written to.
+    pub(crate) changed: Vec<NodeId>,
     /// What was refused when a job failed, or got stuck, for the last time.
     pub(crate) setback: Option<Refusal>,
 }
@@ -78,7 +78,7 @@ impl<R: Rule> BlockLayer<R> {
             suspensions: Suspensions::default(),
             drained: Vec::new(),
             relinked: Vec::new(),
-            resized: Vec::new(),
+            changed: Vec::new(),
             setback: None,
         }
     }
@@ -114,9 +114,9 @@ impl<R: Rule> BlockLayer<R> {
         std::mem::take(&mut self.relinked)
     }
 
-    /// The nodes that have become longer or shorter since this was last asked.
-    pub fn take_resized(&mut self) -> Vec<NodeId> {
-        std::mem::take(&mut self.resized)
+    /// The nodes that have become longer or shorter since this was last asked, or were written to.
+    pub fn take_changed(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.changed)
     }
 
     /// What was refused when a job failed, or got stuck, for the last time since this was asked.

@@ -83,7 +83,7 @@ impl<R: Rule> BlockLayer<R> {
         self.contents.cut(node, length);
         self.graph.set_length(node, length);
         self.clear_new_area(node, end);
-        self.resized.push(node);
+        self.changed.push(node);
     }
 
     /// Writes zeroes behind the end that a node had, where its backing file would show otherwise.

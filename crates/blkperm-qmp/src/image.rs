@@ -96,8 +96,8 @@ pub struct ImageHeader {
     /// The files with the data, where the image is but a text that names them; all are in its
     /// directory.
     pub extents: Vec<Extent>,
-    /// The file whose tables say which bytes the image has; none where nobody has written any.
-    pub tables: Option<PathBuf>,
+    /// Which bytes of the image are mapped.
+    pub mapped: Mapped,
     /// The passphrase with which an encrypted image is opened, if that is known.
     pub passphrase: Option<String>,
     /// Whether the file can be opened for writing.
@@ -116,7 +116,7 @@ impl ImageHeader {
             data_file: None,
             data_file_is_raw: false,
             extents: Vec::new(),
-            tables: None,
+            mapped: Mapped::Bytes(Vec::new()),
             passphrase: None,
             writable: true,
         }
@@ -147,16 +147,33 @@ impl ImageHeader {
         if self.data_file_is_raw {
             return vec![everything];
         }
-        if let Some(path) = &self.tables {
-            // An image whose tables are damaged has what can be read of them: nobody reads its data.
-            return header::mapped(path);
-        }
         let ranges = self.extents.iter().map(|extent| {
             let start = end;
             end = end.saturating_add(extent.length);
             (start..end, extent.is_sparse)
         });
-        ranges.filter(|(_, is_sparse)| !is_sparse).map(|(range, _)| range).collect()
+        let flat = ranges.filter(|(_, is_sparse)| !is_sparse).map(|(range, _)| range);
+        flat.chain(self.mapped.bytes()).collect()
+    }
+}
+
+/// Where it stands which bytes of an image are mapped, to data or to zeroes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mapped {
+    /// Here: nobody has written to the image, or jobs have.
+    Bytes(Vec<Range<u64>>),
+    /// In the tables of that qcow2 file, which are read when the image is opened.
+    Tables(PathBuf),
+}
+
+impl Mapped {
+    /// The bytes; of a damaged image those up to the first table that cannot be read, since nobody
+    /// reads the data behind it.
+    fn bytes(&self) -> Vec<Range<u64>> {
+        match self {
+            Mapped::Bytes(bytes) => bytes.clone(),
+            Mapped::Tables(path) => header::mapped(path),
+        }
     }
 }
 

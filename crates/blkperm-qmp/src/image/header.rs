@@ -7,7 +7,7 @@ mod text;
 mod vhdx;
 mod vmdk;
 
-use super::{ImageError, ImageFormat, ImageHeader};
+use super::{ImageError, ImageFormat, ImageHeader, Mapped};
 use imago::file::File as Storage;
 use imago::format::drivers::{FormatDriverInstance, ShallowMapping};
 use imago::qcow2::Qcow2;
@@ -123,7 +123,7 @@ fn qcow2(path: &Path, file: &File, raw: ImageHeader) -> io::Result<ImageHeader> 
         backing_format: image.implicit_backing_format().cloned(),
         data_file_is_raw: data_file.is_some() && data_file_is_raw(file)?,
         data_file,
-        tables: Some(path.to_owned()),
+        mapped: Mapped::Tables(path.to_owned()),
         ..raw
     })
 }

@@ -117,10 +117,10 @@ fn run(program: &str, directory: &Path, arguments: &[&str]) -> bool {
     }
 }
 
-/// A passphrase is in no header, tables are only in files, and the length of a description is known but by whole sectors.
+/// A passphrase is in no header, what is mapped only in a file's tables, and the length of a description is known but by whole sectors.
 fn assert_same(declared: &DeclaredImages, directory: &Directory, filename: &str) {
     let known = |header: ImageHeader| ImageHeader {
-        tables: None,
+        mapped: Mapped::Bytes(Vec::new()),
         passphrase: None,
         file_length: match header.extents.is_empty() {
             true => header.file_length,

@@ -22,7 +22,7 @@ impl<R: Rule> Monitor<R> {
             };
             self.change_backing_file(overlay, backing.map(called));
         }
-        self.keep_lengths();
+        self.keep_images();
     }
 }
 

@@ -4,7 +4,7 @@ use blkperm_graph::driver::{Length, QUORUM};
 use blkperm_graph::{NodeId, Role, Rule};
 
 use super::Monitor;
-use crate::image::{ImageFormat, ImageHeader};
+use crate::image::{ImageFormat, ImageHeader, Mapped};
 
 /// What an image calls its backing file.
 #[derive(Clone, Debug)]
@@ -83,15 +83,19 @@ impl<R: Rule> Monitor<R> {
         });
     }
 
-    /// Lets images know how long they have become.
-    pub(super) fn keep_lengths(&mut self) {
-        for node in self.layer.take_resized() {
+    /// Lets images know how long they have become, and what was written to them.
+    pub(super) fn keep_images(&mut self) {
+        for node in self.layer.take_changed() {
             let graph = &self.layer.graph;
             if !graph.contains_node(node) || graph.driver(node).length != Length::Own {
                 continue;
             }
             let (length, is_file) = (graph.length(node), graph.driver(node).is_protocol);
+            let mapped = graph.driver(node).supports_backing.then(|| self.layer.own_bytes(node));
             self.rewrite_header(node, |header| {
+                if let Some(mapped) = mapped {
+                    header.mapped = Mapped::Bytes(mapped);
+                }
                 if is_file {
                     header.file_length = length;
                 }

@@ -5,7 +5,7 @@ mod shape;
 pub(crate) use shape::{BlockJob, Device, Export, Job, NodeInfo};
 
 use blkperm_qmp::json::{self, JsonError};
-use blkperm_qmp::transcript::{GraphDump, GraphEdge, NodeType};
+use blkperm_qmp::transcript::{GraphDump, GraphEdge, NodeType, Step};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -62,6 +62,15 @@ impl Replies {
             self.take(&located.value)?;
         }
         Ok(())
+    }
+
+    /// What is known of a QEMU at a step of its transcript: the graph and the jobs.
+    pub fn at(step: &Step) -> Replies {
+        Replies {
+            graph: step.graph.clone(),
+            jobs: Some(step.jobs.iter().map(Job::from).collect()),
+            ..Replies::default()
+        }
     }
 
     /// Whether there is a graph, without which nothing can be explained.

@@ -1,13 +1,16 @@
-//! A scenario in pictures: the graph at each of its commands, under one combination.
+//! A scenario in pictures: the graph at each of its commands, under one combination or as QEMU
+//! showed it.
 
+use crate::explain::{self, Subject};
 use crate::registry::{Combination, WithRule, with_rule};
 use blkperm_draw::Picture;
+use blkperm_explain::Replies;
 use blkperm_graph::{Refusal, Rule};
 use blkperm_jobs::Completion;
 use blkperm_qmp::MonitorEndpoint;
 use blkperm_qmp::play::{Error, Play};
 use blkperm_qmp::scenario::Scenario;
-use blkperm_qmp::transcript::{Reply, Step};
+use blkperm_qmp::transcript::{Reply, Step, Transcript};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -46,6 +49,22 @@ impl Frame {
     fn is_refused(&self) -> bool {
         self.step.death.is_some() || matches!(self.step.reply, Some(Reply::Error { .. }))
     }
+}
+
+/// A frame for each step of what a QEMU answered. Its words for a refusal are all that is known of
+/// it, so that no frame has one. Where the graph is none, or none that can be made sense of, the last
+/// one stays.
+pub(crate) fn of_answers(transcript: &Transcript) -> Vec<Frame> {
+    let mut before = Rc::new(Picture::default());
+    let frames = transcript.steps.iter().map(|step| {
+        let after = match Subject::found(&Replies::at(step)) {
+            Ok(subject) => Rc::new(explain::picture(&subject, Combination::QEMU)),
+            Err(_) => Rc::clone(&before),
+        };
+        let before = std::mem::replace(&mut before, Rc::clone(&after));
+        Frame { step: step.clone(), before, after, refusal: None }
+    });
+    frames.collect()
 }
 
 /// Plays the scenario and shows a frame for each command, until told to stop.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The page that a command writes, which ends with `status`.
@@ -87,6 +88,36 @@ fn rules_that_do_the_same_are_shown_together_and_what_they_refuse_is_red() {
     }
     assert!(page.contains("What the job was refused"), "baseline+atomic is stuck");
     assert!(page.contains("conflict: consistent-read"));
+}
+
+#[test]
+fn qemu_is_named_beside_the_baseline_where_it_does_the_same() {
+    let page = page(&["active-commit-complete-stranger-on-top"]);
+    let steps = page.matches("<h4>baseline+stepwise").count();
+    assert!(steps > 0);
+    assert_eq!(page.matches("QEMU: ").count(), steps, "{page}");
+}
+
+/// A recording in which QEMU shares less in the last step than it does.
+#[test]
+fn where_qemu_differs_its_own_graph_is_shown() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = directory.path().join("mirror.qmp");
+    fs::copy(scenarios.join("mirror-full-complete.qmp"), &scenario).unwrap();
+    let recording = fs::read_to_string(scenarios.join("mirror-full-complete.qemu.json")).unwrap();
+    let (before, last) = recording.rsplit_once("\"cw-- / cwu-\"").expect("the guest writes");
+    let other = format!("{before}\"c--- / cwur\"{last}");
+    fs::write(directory.path().join("mirror.qemu.json"), other).unwrap();
+    let page = written(&["compare", &scenario.display().to_string()], 1);
+    let own = page.split("<h4>QEMU: ").collect::<Vec<_>>();
+    assert_eq!(own.len(), 2, "in the last step, and nowhere else");
+    let own = own[1].split("</details>").next().unwrap();
+    assert!(own.contains("<figure"), "{own}");
+    assert!(
+        own.contains("takes consistent-read; before: takes consistent-read and write"),
+        "{own}"
+    );
 }
 
 #[test]

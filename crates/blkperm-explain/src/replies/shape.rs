@@ -1,5 +1,6 @@
 //! The members of QEMU's replies that bear on the graph.
 
+use blkperm_qmp::transcript;
 use serde::Deserialize;
 
 /// An item of `query-named-block-nodes` (`BlockDeviceInfo` in `qapi/block-core.json`, QEMU 10.0).
@@ -33,6 +34,13 @@ pub(crate) struct Job {
     pub(crate) id: String,
     pub(crate) r#type: String,
     pub(crate) status: String,
+}
+
+impl From<&transcript::Job> for Job {
+    fn from(job: &transcript::Job) -> Job {
+        let transcript::Job { id, r#type, status, .. } = job.clone();
+        Job { id, r#type, status }
+    }
 }
 
 /// An item of `query-block-jobs` (`BlockJobInfo`).

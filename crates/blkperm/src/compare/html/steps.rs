@@ -1,7 +1,7 @@
-//! The steps of a scenario with their pictures, those that look alike under several rules once.
+//! The steps of a scenario with their pictures, those that look alike to several players once.
 
 use super::{class, row_label};
-use crate::compare::comparison::{Comparison, Player, Row};
+use crate::compare::comparison::{Column, Comparison, Player, Row};
 use crate::error::Error;
 use crate::film::{self, Frame};
 use crate::outcome::Outcome;
@@ -9,6 +9,7 @@ use crate::registry::Combination;
 use blkperm_draw::Picture;
 use blkperm_draw::page::{self, Album, Print, Text};
 use blkperm_draw::svg::View;
+use blkperm_qmp::transcript::Step;
 use maud::{Markup, html};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -23,9 +24,9 @@ struct Shot {
     last: Frame,
 }
 
-/// What a row looks like under one combination, or under several.
+/// What a row looks like to one player, or to several.
 struct Sight {
-    combinations: Vec<String>,
+    players: Vec<String>,
     outcome: Outcome,
     /// Both states in one picture.
     picture: Picture,
@@ -46,11 +47,13 @@ pub(super) fn steps(
 ) -> Result<Vec<Markup>, Error> {
     let mut sights: Vec<Vec<Sight>> = rows.iter().map(|_| Vec::new()).collect();
     for column in &comparison.columns {
-        let Player::Ours(combination) = column.player else { continue };
-        for shot in shots(comparison, rows, combination)? {
-            let (Row::Command(command) | Row::Folded(command, _)) = rows[shot.row];
-            if let Some(outcome) = column.outcomes.get(command) {
-                see(&mut sights[shot.row], combination, outcome, &shot, album);
+        let shots = match column.player {
+            Player::Ours(combination) => shots(rows, played(comparison, combination)?),
+            Player::Qemu(..) => qemus_own(comparison, rows, &mut sights, column),
+        };
+        for shot in shots {
+            if let Some(outcome) = column.outcomes.get(first(rows[shot.row])) {
+                see(&mut sights[shot.row], &column.player, outcome, &shot, album);
             }
         }
     }
@@ -60,34 +63,79 @@ pub(super) fn steps(
         .collect())
 }
 
-/// A shot for each row that was reached.
-fn shots(
-    comparison: &Comparison,
-    rows: &[Row],
-    combination: Combination,
-) -> Result<Vec<Shot>, Error> {
-    let lengths = rows.iter().map(|row| match row {
+/// The number of a row's first command, whose outcome is that of all.
+fn first(row: Row) -> usize {
+    let (Row::Command(command) | Row::Folded(command, _)) = row;
+    command
+}
+
+/// How many commands a row has.
+fn length(row: Row) -> usize {
+    match row {
         Row::Command(_) => 1,
-        Row::Folded(_, count) => *count,
-    });
-    let mut row_of_command = lengths.enumerate().flat_map(|(row, length)| vec![row; length]);
+        Row::Folded(_, count) => count,
+    }
+}
+
+/// A shot for each row that was reached.
+fn shots(rows: &[Row], frames: Vec<Frame>) -> Vec<Shot> {
+    let mut row_of_command = rows.iter().enumerate().flat_map(|(row, one)| vec![row; length(*one)]);
     let mut shots: Vec<Shot> = Vec::new();
-    film::show(combination, &comparison.scenario, &mut |frame| {
-        let Some(row) = row_of_command.next() else { return ControlFlow::Break(()) };
+    for (frame, row) in frames.into_iter().zip(&mut row_of_command) {
         match shots.last_mut() {
             Some(shot) if shot.row == row => shot.last = frame,
             _ => shots.push(Shot { row, before: Rc::clone(&frame.before), last: frame }),
         }
+    }
+    shots
+}
+
+/// What the scenario looks like under a combination.
+fn played(comparison: &Comparison, combination: Combination) -> Result<Vec<Frame>, Error> {
+    let mut frames = Vec::new();
+    film::show(combination, &comparison.scenario, &mut |frame| {
+        frames.push(frame);
         ControlFlow::Continue(())
     })
     .map_err(|source| Error::Play { combination, source })?;
-    Ok(shots)
+    Ok(frames)
 }
 
-/// Adds what a row looks like under a combination to what it looks like under the others.
+/// The rows in which QEMU's graph is not our baseline's. In all others it is named beside the
+/// baseline, whose picture tells more: who uses a BlockBackend, and what is at fault.
+fn qemus_own(
+    comparison: &Comparison,
+    rows: &[Row],
+    sights: &mut [Vec<Sight>],
+    qemu: &Column,
+) -> Vec<Shot> {
+    let differences = comparison.differences().unwrap_or_default();
+    let differs = |step: &Step| differences.iter().any(|difference| difference.line == step.line);
+    // Of the step before, too: there the picture begins.
+    let is_own = |row: &Row| {
+        let (first, end) = (first(*row), first(*row) + length(*row));
+        let steps = qemu.transcript.steps.iter().take(end).skip(first.saturating_sub(1));
+        steps.into_iter().any(differs)
+    };
+    let baseline = Combination::QEMU.to_string();
+    for (row, sights) in rows.iter().zip(sights).filter(|(row, _)| !is_own(row)) {
+        let sight = sights.iter_mut().find(|sight| sight.players.contains(&baseline));
+        if let Some(sight) = sight.filter(|_| first(*row) < qemu.outcomes.len()) {
+            sight.players.push(qemu.player.to_string());
+        }
+    }
+    if differences.is_empty() {
+        return Vec::new();
+    }
+    let mut shots = shots(rows, film::of_answers(&qemu.transcript));
+    shots.retain(|shot| is_own(&rows[shot.row]));
+    shots
+}
+
+/// Adds what a row looks like to a player to what it looks like to the others.
 fn see(
     sights: &mut Vec<Sight>,
-    combination: Combination,
+    player: &Player,
     outcome: &Outcome,
     shot: &Shot,
     album: &mut Album,
@@ -103,11 +151,11 @@ fn see(
         sight.outcome == *outcome && sight.picture == picture && known == setback.as_ref()
     };
     if let Some(sight) = sights.iter_mut().find(same) {
-        sight.combinations.push(combination.to_string());
+        sight.players.push(player.to_string());
         return;
     }
     sights.push(Sight {
-        combinations: vec![combination.to_string()],
+        players: vec![player.to_string()],
         outcome: outcome.clone(),
         print: album.print(&picture),
         picture,
@@ -130,7 +178,7 @@ fn section(label: &str, sights: &[Sight], album: &Album) -> Markup {
                             span class=(class(sight.outcome.kind())) {
                                 (Text(sight.outcome.to_string()))
                             }
-                            " " span class="faint" { (sight.combinations.join(", ")) }
+                            " " span class="faint" { (sight.players.join(", ")) }
                         }
                     }
                 }
@@ -152,7 +200,7 @@ fn shown(sight: &Sight, album: &Album) -> Markup {
     };
     html! {
         h4 {
-            (sight.combinations.join(", ")) ": "
+            (sight.players.join(", ")) ": "
             span class=(class(sight.outcome.kind())) { (Text(sight.outcome.to_string())) }
         }
         @if let Some(words) = sight.outcome.text() { p { (Text(words)) } }

@@ -67,6 +67,10 @@ const ODDITIES: &[Oddity] = &[
         shows: |moment| moment.copies_while_overlays_close(),
     },
     Oddity {
+        what: "a vmdk image does not read a backing file of another format",
+        shows: |moment| moment.fails_to_read() && moment.has_vmdk_overlay(),
+    },
+    Oddity {
         what: "a job stays paused above a node that holds another twice",
         shows: |moment| moment.pauses_for_ever() && moment.has_double(),
     },
@@ -163,6 +167,24 @@ impl Moment<'_> {
         let graph = self.right.iter().rev().find_map(|step| step.graph.as_ref());
         let edges = graph.into_iter().flat_map(|graph| &graph.edges);
         edges.filter(move |edge| edge.parent.r#type == parent)
+    }
+
+    /// Whether a job fails since it has read what was refused.
+    fn fails_to_read(&self) -> bool {
+        self.now().events.iter().any(|event| {
+            event.name == "BLOCK_JOB_COMPLETED" && event.data["error"] == "Invalid argument"
+        })
+    }
+
+    /// Whether a node that was added as a vmdk image has a backing file.
+    fn has_vmdk_overlay(&self) -> bool {
+        self.edges(NodeType::BlockDriver).any(|edge| {
+            edge.name == "backing"
+                && self.right.iter().any(|step| {
+                    let arguments = &step.command["arguments"];
+                    arguments["driver"] == "vmdk" && arguments["node-name"] == *edge.parent.name
+                })
+        })
     }
 
     /// Whether a node is the child of another twice.

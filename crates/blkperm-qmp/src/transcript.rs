@@ -138,6 +138,11 @@ impl Event {
         Some(Event { name, data: message.get("data").cloned().unwrap_or_default() })
     }
 
+    /// Whether the event tells of what was read, which a model of the graph alone cannot know.
+    pub fn tells_of_data(&self) -> bool {
+        self.name == "QUORUM_REPORT_BAD"
+    }
+
     /// The job that the event is about; none for other events.
     pub fn job(&self) -> Option<&str> {
         let key = match self.name.as_str() {

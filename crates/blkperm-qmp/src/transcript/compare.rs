@@ -176,11 +176,13 @@ impl Comparison {
         }
     }
 
-    /// Events of different jobs may overtake each other; those of one job may not.
+    /// Events of different jobs may overtake each other; those of one job may not. Those that tell of
+    /// data are not compared.
     fn events(&mut self, left: &[Event], right: &[Event]) {
-        let jobs: BTreeSet<Option<&str>> = left.iter().chain(right).map(Event::job).collect();
+        let all = left.iter().chain(right).filter(|event| !event.tells_of_data());
+        let jobs: BTreeSet<Option<&str>> = all.map(Event::job).collect();
         for job in jobs {
-            let of_job = |event: &&Event| event.job() == job;
+            let of_job = |event: &&Event| event.job() == job && !event.tells_of_data();
             let left: Vec<&Event> = left.iter().filter(of_job).collect();
             let right: Vec<&Event> = right.iter().filter(of_job).collect();
             let same = left.len() == right.len()

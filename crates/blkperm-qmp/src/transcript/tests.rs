@@ -123,6 +123,13 @@ fn events_are_ordered_within_a_job_only() {
     check(|it| drop(it.steps[0].events.remove(2)), &[of("j1")]);
     check(|it| drop(it.steps[0].events.remove(3)), &[Respect::Events(None)]);
     check(|it| it.steps[0].events[3].data = json!({"id": "e1"}), &[Respect::Events(None)]);
+    check(
+        |it| it.steps[0].events[3].name = "QUORUM_REPORT_BAD".to_owned(),
+        &[Respect::Events(None)],
+    );
+    let data = |name: &str| Event { name: name.to_owned(), data: json!({"type": "read"}) };
+    check(|it| it.steps[0].events.push(data("QUORUM_REPORT_BAD")), &[]);
+    check(|it| it.steps[0].events.push(data("QUORUM_FAILURE")), &[Respect::Events(None)]);
     let both = [of("j0"), of("j2")];
     check(|it| it.steps[0].events[1].data["id"] = json!("j2"), &both);
 }

@@ -1,7 +1,7 @@
 //! What nodes are called by their content.
 
 use blkperm_graph::driver::{COPY_BEFORE_WRITE, QUORUM};
-use blkperm_graph::{Graph, NodeId, Role, Rule};
+use blkperm_graph::{EdgeId, Graph, NodeId, Role, Rule};
 use serde_json::{Map, Value, json};
 
 use super::Monitor;
@@ -150,8 +150,11 @@ impl<R: Rule> Monitor<R> {
         let overridden = self.is_backing_overridden(node);
         let child = |edge| Value::Object(self.full_options(graph.child_of(edge)));
         if graph.driver(node) == &QUORUM {
-            let mut children: Vec<Value> = graph.children(node).map(child).collect();
-            children.reverse();
+            // By their numbers: an edge that has moved is the newest, and not the last of its driver's.
+            let mut edges: Vec<EdgeId> = graph.children(node).collect();
+            let number = |edge: &EdgeId| graph.edge_name(*edge).rsplit('.').next()?.parse().ok();
+            edges.sort_by_key(|edge| -> Option<u64> { number(edge) });
+            let children: Vec<Value> = edges.into_iter().map(child).collect();
             options.insert("children".to_owned(), children.into());
             return options;
         }

@@ -87,11 +87,15 @@ impl<R: Rule> Monitor<R> {
     pub(super) fn keep_images(&mut self) {
         for node in self.layer.take_changed() {
             let graph = &self.layer.graph;
-            if !graph.contains_node(node) || graph.driver(node).length != Length::Own {
+            if !graph.contains_node(node) {
                 continue;
             }
-            let (length, is_file) = (graph.length(node), graph.driver(node).is_protocol);
-            let mapped = graph.driver(node).supports_backing.then(|| self.layer.own_bytes(node));
+            let (driver, length) = (graph.driver(node), graph.length(node));
+            let is_file = driver.is_protocol;
+            let mapped = driver.supports_backing.then(|| self.layer.own_bytes(node));
+            if mapped.is_none() && driver.length != Length::Own {
+                continue;
+            }
             self.rewrite_header(node, |header| {
                 if let Some(mapped) = mapped {
                     header.mapped = Mapped::Bytes(mapped);

@@ -1,6 +1,6 @@
 //! Nodes that become longer or shorter.
 
-use blkperm_graph::driver::{Length, PREALLOCATE};
+use blkperm_graph::driver::{Length, PREALLOCATE, QCOW2};
 use blkperm_graph::{NodeId, Permissions, Role, Rule, State};
 
 use crate::content::Extents;
@@ -16,7 +16,8 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// # Errors
     ///
-    /// [`JobError::NotSupported`] where what stores the node's data has a fixed length.
+    /// [`JobError::NotSupported`] where what stores the node's data has a fixed length, or
+    /// [cannot grow](Self::can_grow).
     pub(crate) fn grow(&mut self, node: NodeId, other: NodeId) -> Result<(), JobError> {
         let length = self.graph.length(other);
         if self.graph.length(node) >= length {
@@ -34,7 +35,7 @@ impl<R: Rule> BlockLayer<R> {
         };
         let nodes: Vec<_> = std::iter::successors(Some((node, length)), storage).collect();
         let &(last, _) = nodes.last().expect("the node itself");
-        let grows = self.graph.driver(last).length == Length::Own;
+        let grows = self.graph.driver(last).length == Length::Own && self.can_grow(last);
         for (node, length) in nodes {
             if grows {
                 self.resize(node, length);
@@ -86,12 +87,26 @@ impl<R: Rule> BlockLayer<R> {
         self.changed.push(node);
     }
 
+    /// Whether a node that could be resized can become longer: what its backing file has behind its
+    /// end must not show, and only a qcow2 image can grow by zeroes of its own.
+    ///
+    /// Source: `bdrv_co_truncate` in `block/io.c`, `supported_truncate_flags` of each `BlockDriver`,
+    /// QEMU 10.0.
+    pub fn can_grow(&self, node: NodeId) -> bool {
+        self.graph.driver(node) == &QCOW2
+            || !self.backing_reaches_beyond(node, self.graph.length(node))
+    }
+
+    /// Whether the backing file of a node has anything behind that end.
+    fn backing_reaches_beyond(&self, node: NodeId, end: u64) -> bool {
+        let backing = self.graph.backing_edge(node).map(|edge| self.graph.child_of(edge));
+        backing.is_some_and(|backing| self.graph.length(backing) > end)
+    }
+
     /// Writes zeroes behind the end that a node had, where its backing file would show otherwise.
     fn clear_new_area(&mut self, node: NodeId, end: u64) {
-        let length = self.graph.length(node);
-        let backing = self.graph.backing_edge(node).map(|edge| self.graph.child_of(edge));
-        if backing.is_some_and(|backing| self.graph.length(backing) > end) {
-            self.write(node, &Extents::from(end..length));
+        if self.backing_reaches_beyond(node, end) {
+            self.write(node, &Extents::from(end..self.graph.length(node)));
         }
     }
 }

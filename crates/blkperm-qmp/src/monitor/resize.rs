@@ -71,7 +71,11 @@ impl<R: Rule> Monitor<R> {
         }
         let driver = graph.driver(node);
         let (is_whole, old) = (length.is_multiple_of(SECTOR), graph.length(node));
+        let grows = length > old;
         let refused = match driver.name {
+            _ if grows && driver.length == Length::Own && !self.layer.can_grow(node) => {
+                Some("Block driver does not support requested flags")
+            }
             "qcow2" if !is_whole => Some(NOT_WHOLE),
             "qcow2" if length > MAX_QCOW2 => Some("Failed to grow the L1 table: File too large"),
             "qed" if !is_whole => Some(INVALID_SIZE),

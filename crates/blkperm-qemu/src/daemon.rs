@@ -228,11 +228,12 @@ impl Endpoint for Daemon {
 
     fn settle(&mut self) -> Result<(), Stop> {
         let start = Instant::now();
-        let mut before = [Value::Null, Value::Null, Value::Null];
+        let mut before = ([Value::Null, Value::Null, Value::Null], 0);
         let (mut since, mut looks) = (start, 0);
         loop {
-            let now = self.movable()?;
-            let motion = motion(&self.on_demand, &now[0], &now[1], &now[2]);
+            let now = (self.movable()?, self.process.written());
+            let [jobs, block_jobs, exports] = &now.0;
+            let motion = motion(&self.on_demand, jobs, block_jobs, exports);
             if now != before {
                 (before, since, looks) = (now, Instant::now(), 0);
             }
@@ -245,14 +246,15 @@ impl Endpoint for Daemon {
                 break;
             }
             if start.elapsed() >= self.patience {
-                let jobs = format!("{}, {}", before[1], before[0]);
+                let ([jobs, block_jobs, _], _) = &before;
+                let jobs = format!("{block_jobs}, {jobs}");
                 let after = self.patience;
                 return Err(self.kill(Error::Unsettled { jobs, after }));
             }
             // Only to leave the processor to the daemon; nothing depends on how long.
             thread::sleep(Duration::from_millis(1));
         }
-        let [jobs, ..] = before;
+        let ([jobs, ..], _) = before;
         self.settled = Some(jobs);
         Ok(())
     }

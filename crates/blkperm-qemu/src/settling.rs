@@ -10,9 +10,10 @@
 //! A backup that copies only what others are about to write ([`OnDemand`]) waits for them
 //! and for no timer (`backup_run`, `block/backup.c`, QEMU 10.0): it is still unless it is busy. Of
 //! any other job that sleeps or waits for a background request nothing says for how long. It is still
-//! when nothing has changed in [`QUIET`] and in [`QUIET_LOOKS`] looks at it, each of which takes the
-//! daemon around its main loop; a look after which one of its threads waits for a disk does not
-//! count. One after which a thread runs does: there are jobs that try the same again for ever.
+//! when nothing has changed, and nothing was written to a file, in [`QUIET`] and in
+//! [`QUIET_LOOKS`] looks at it, each of which takes the daemon around its main loop; a look after
+//! which one of its threads waits for a disk does not count. One after which a thread runs does:
+//! there are jobs that try the same again for ever.
 //! So a machine that is slow, or busy with something else, takes longer, but sees the same.
 
 use serde_json::Value;

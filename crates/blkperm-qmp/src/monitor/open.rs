@@ -11,7 +11,7 @@ mod protocol;
 mod quorum;
 pub(super) mod unavailable;
 
-use blkperm_graph::{NewNode, NodeId, Role, Rule, State};
+use blkperm_graph::{Demand, Holder, NewNode, NodeId, Role, RootId, Rule, State};
 use blkperm_jobs::Denied;
 use serde_json::Value;
 
@@ -208,19 +208,17 @@ impl<R: Rule> Monitor<R> {
                 let inherited = Inherited { has_filename, ..flags.for_first_child() };
                 let file =
                     self.open_child(file, inherited).inspect_err(|_| self.layer.drain_all())?;
-                self.layer.drain_all();
-                self.look_at(file.node);
-                Some(file)
+                Some((file, self.look_at(file)?))
             }
             None => None,
         };
+        let looking = file.map(|(_, backend)| backend);
+        let file = file.map(|(file, _)| file);
         let opened = check_flags(options, flags, inherited)
             .map_err(Unopened::Unnamed)
             .and_then(|()| self.open_named(options, flags, file));
-        if let Some(Child { node, .. }) = file {
-            self.layer.drain(node);
-            self.layer.drain(node);
-            self.layer.drain_all();
+        if let Some(backend) = looking {
+            self.layer.remove_backend(backend);
         }
         let result = match opened {
             // A node that was never opened closes all the same.
@@ -280,15 +278,26 @@ impl<R: Rule> Monitor<R> {
         }
     }
 
-    /// Looks at a file by a BlockBackend that demands nothing: an update begins at the file for that.
+    /// Looks at a file by a BlockBackend that demands nothing, which stays while the driver opens its
+    /// node. That is refused by a file that demands more once it has a parent.
     ///
     /// Source: `bdrv_open_inherit` in `block.c`, QEMU 10.0.
-    fn look_at(&mut self, file: NodeId) {
-        // Demanding nothing is never refused.
-        let _ = self.layer.graph.transact(|change| {
-            change.set_starts(vec![file]);
-            Ok(())
-        });
+    fn look_at(&mut self, file: Child) -> Result<RootId, Failed> {
+        self.layer.drain_all();
+        let graph = &mut self.layer.graph;
+        let purpose = format!("looking at '{}'", graph.name(file.node));
+        let backend = graph.add_root(Holder::Backend { purpose }, None);
+        let attached =
+            graph.transact(|change| change.attach_root(backend, file.node, "root", Demand::NONE));
+        if let Err(refusal) = attached {
+            graph.remove_root(backend);
+            self.layer.drain_all();
+            if file.is_inline {
+                self.layer.release(file.node);
+            }
+            return Err(refusal.into());
+        }
+        Ok(backend)
     }
 
     /// Lets go of the children of a node that its driver could not open, and has no driver then.

@@ -99,7 +99,8 @@ impl<R: Rule> Monitor<R> {
         let name = self.layer.graph.name(node).to_owned();
         let option = |name: &str| entry.options.get(name);
         let detail = self.nodes.get_mut(&name);
-        detail.explicit = entry.explicit.clone();
+        // QEMU's quirk: copying a table turns each of its chains around.
+        detail.explicit = entry.explicit.clone().into_iter().rev().collect();
         detail.unmaps = entry.unmaps();
         detail.detect_zeroes = entry.detect_zeroes();
         detail.cache = Some(BlockdevCacheOptions {

@@ -85,6 +85,17 @@ impl Extents {
         self.0.retain(|range| !range.is_empty());
     }
 
+    /// The bytes that both have.
+    fn common(&self, other: &Extents) -> Extents {
+        let mut common = Extents::default();
+        for one in &self.0 {
+            for range in &other.0 {
+                common.insert(one.start.max(range.start)..one.end.min(range.end));
+            }
+        }
+        common
+    }
+
     /// Adds all of another's that lies before `end`.
     pub(crate) fn insert_all(&mut self, other: &Extents, end: u64) {
         for range in &other.0 {
@@ -198,7 +209,7 @@ impl<R: Rule> BlockLayer<R> {
         main.is_some_and(|edge| self.can_clear(self.graph.child_of(edge)))
     }
 
-    /// What a mirror of all of `source` writes to its target. What is nowhere in the chain is discarded
+    /// What a mirror of `source` writes to its target of what it is to copy. What is nowhere in the chain is discarded
     /// there: what it leaves to a null node that does not say that it reads as zeroes.
     ///
     /// QEMU's quirk: also what a raw node presents of an image that leaves it to its backing file,
@@ -210,7 +221,7 @@ impl<R: Rule> BlockLayer<R> {
         let storage = self.storage(last);
         let hides_backing = storage != last && self.graph.backing_edge(storage).is_some();
         if hides_backing || is_null(self.graph.driver(storage)) {
-            return self.allocated(source, None);
+            return self.allocated(source, None).common(dirty);
         }
         dirty.clone()
     }
@@ -266,5 +277,9 @@ mod tests {
         assert_eq!((extents.0.len(), &extents.0[0], extents.len()), (1, &(0..6), 6));
         extents.insert(8..8);
         assert_eq!(extents.len(), 6);
+        let mut other = Extents::from(1..3);
+        other.insert(5..9);
+        assert_eq!(extents.common(&other).0, [1..3, 5..6]);
+        assert!(extents.common(&Extents::from(7..9)).is_empty());
     }
 }

@@ -48,8 +48,8 @@ pub(crate) struct Completions {
 #[derive(clap::Args)]
 #[command(after_help = MAN)]
 pub(crate) struct ManPages {
-    /// Write a page for the command and for each subcommand into this directory; by default the
-    /// command's own page is printed
+    /// Write a page for the command and for each subcommand into this directory, which is made
+    /// where it is missing; by default the command's own page is printed
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
 }
@@ -81,6 +81,8 @@ impl ManPages {
         match self.directory {
             None => io::stdout().write_all(&page(&command)?)?,
             Some(directory) => {
+                fs::create_dir_all(&directory)
+                    .map_err(|source| Error::Write { file: directory.clone(), source })?;
                 write(&directory, &command)?;
                 for subcommand in command.get_subcommands() {
                     write(&directory, subcommand)?;

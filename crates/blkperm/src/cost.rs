@@ -10,9 +10,9 @@ mod subject;
 mod table;
 mod target;
 
-use crate::document;
 use crate::machine::Machine;
 use crate::output::{self, Format};
+use blkperm_document as document;
 use blkperm_qemu::Programs;
 use clap::ValueEnum;
 use error::Error;

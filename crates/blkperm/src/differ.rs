@@ -2,10 +2,10 @@
 
 mod report;
 
-use crate::document;
 use crate::error::Error;
 use crate::registry::{Combination, CompletionName, RuleName};
 use blkperm_differ::{Contest, Hunt, Progress, Scope, hunt};
+use blkperm_document as document;
 use blkperm_qemu::{Daemon, Programs};
 use blkperm_qmp::play::{Endpoint, EndpointError};
 use clap::value_parser;

@@ -9,9 +9,9 @@ mod results;
 mod search;
 mod subject;
 
-use crate::document;
 use crate::output::Format;
 use crate::registry::{Combination, CompletionName, RuleName};
+use blkperm_document as document;
 use blkperm_explore::{Ended, Limits, Shard, ShardError, Subject, Universe};
 use blkperm_qemu::Programs;
 use error::Error;

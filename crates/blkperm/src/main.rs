@@ -3,7 +3,6 @@
 mod compare;
 mod cost;
 mod differ;
-mod document;
 mod draw;
 mod error;
 mod explain;

@@ -1,11 +1,11 @@
 //! What a hunt shows: a bar on its way, each difference, and counts in the end.
 
-use crate::document;
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::output::{self, Widths};
 use crate::registry::Combination;
 use blkperm_differ::{Counts, Found, Hunt, Plan, Progress, Tally, Verdict};
+use blkperm_document as document;
 use blkperm_qemu::Version;
 use comfy_table::Cell;
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,4 +1,4 @@
-//! Documents with parts that commands write.
+//! Documents with parts that commands write: each stands between two comments with its name.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -10,7 +10,7 @@ use std::path::Path;
 /// # Errors
 ///
 /// Fails when the file cannot be read or written.
-pub(crate) fn rewrite(file: &Path, name: &str, text: &str) -> io::Result<()> {
+pub fn rewrite(file: &Path, name: &str, text: &str) -> io::Result<()> {
     let old = match fs::read_to_string(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         read => read?,
@@ -23,7 +23,7 @@ pub(crate) fn rewrite(file: &Path, name: &str, text: &str) -> io::Result<()> {
 /// # Errors
 ///
 /// Fails when it cannot.
-pub(crate) fn require_writable(file: &Path) -> io::Result<()> {
+pub fn require_writable(file: &Path) -> io::Result<()> {
     let is_new = !file.exists();
     OpenOptions::new().create(true).read(true).append(true).open(file)?;
     if is_new { fs::remove_file(file) } else { Ok(()) }
@@ -44,6 +44,7 @@ fn replaced(old: &str, name: &str, text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

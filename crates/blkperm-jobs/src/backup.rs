@@ -7,7 +7,7 @@
 //! [`run_backup`](BlockLayer::run_backup) for all or [`abort_backup`](BlockLayer::abort_backup) for
 //! all, and [`end_backup`](BlockLayer::end_backup).
 
-use blkperm_graph::driver::{COPY_BEFORE_WRITE, PARALLELS, VDI, VHDX, VPC};
+use blkperm_graph::driver::{COPY_BEFORE_WRITE, VDI, VHDX, VPC};
 use blkperm_graph::{
     Change, Demand, Driver, Graph, NewNode, NodeId, Permissions, Role, RootId, Rule,
 };
@@ -29,11 +29,11 @@ use crate::work::Work;
 /// Source: `BLOCK_COPY_CLUSTER_SIZE_DEFAULT` in `block/block-copy.c`, QEMU 10.0.
 const CLUSTER_SIZE: u64 = 64 << 10;
 
-/// What the clusters of a target are larger than that: those of new images of these formats.
+/// What the clusters of a target are larger than that: those of new images of these formats. A
+/// `parallels` image does not say how large its clusters are.
 ///
 /// Source: `bdrv_co_get_info` of each `BlockDriver`, QEMU 10.0.
-const LARGE_CLUSTERS: [(&Driver, u64); 4] =
-    [(&PARALLELS, 1 << 20), (&VDI, 1 << 20), (&VHDX, 8 << 20), (&VPC, 2 << 20)];
+const LARGE_CLUSTERS: [(&Driver, u64); 3] = [(&VDI, 1 << 20), (&VHDX, 8 << 20), (&VPC, 2 << 20)];
 
 /// The least cluster size of a backup to that target, in bytes.
 ///

@@ -1,5 +1,6 @@
 //! From QEMU's answers to a block layer.
 
+mod added;
 mod build;
 mod edges;
 mod holder;
@@ -115,8 +116,8 @@ struct Node {
     options: Demand,
     /// What its options demand at most: what its parents demand may hide some of it.
     most_options: Demand,
-    /// What an overlay demanded of it that a stream has taken off unnoticed, so that the node still
-    /// demands what follows from that.
+    /// What a parent demanded of it that was taken off unnoticed, so that the node still demands what
+    /// follows from that.
     lost: Option<Demand>,
     /// The job whose filter it is.
     job: Option<usize>,
@@ -152,6 +153,8 @@ struct Backend {
     job: Option<usize>,
     export: Option<Export>,
     device: Option<String>,
+    /// Whether it is a drive, which has opened its node.
+    is_drive: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -278,6 +281,7 @@ impl Survey {
                         job: None,
                         export: None,
                         device: Some(name).filter(|name| !name.is_empty()).map(str::to_owned),
+                        is_drive: false,
                     });
                     (2, Parent::Backend(self.backends.len() - 1))
                 }

@@ -18,7 +18,8 @@ pub(crate) fn obstacles<R: Rule>(monitor: &Monitor<R>, fate: &Fate) -> Vec<Vec<P
 fn of_denial<R: Rule>(monitor: &Monitor<R>, denied: &Denied) -> Vec<Vec<ParentName>> {
     let graph = &monitor.layer().graph;
     match denied {
-        Denied::Refused(refusal) => of_refusal(graph, refusal),
+        Denied::Refused(refusal) | Denied::FilterNotInserted(refusal) => of_refusal(graph, refusal),
+        Denied::FilterNotCreated(denied) => of_denial(monitor, denied),
         Denied::Busy { blocker: Blocker::BackingOf(parent), .. } => {
             vec![vec![ParentName::Node(parent.clone())]]
         }

@@ -85,24 +85,6 @@ impl Survey {
         open.into_iter().filter(|&(_, is_open)| is_open).map(|(untold, _)| untold).collect()
     }
 
-    /// Of each node: whether the user has added it by itself. Names that QEMU makes up begin with `#`.
-    fn added(&self, opened_with_parents: bool) -> Vec<bool> {
-        let named = |node: &Node| !node.name.starts_with('#');
-        let mut added: Vec<bool> = self.nodes.iter().map(named).collect();
-        for edge in self.edges.iter().filter(|_| opened_with_parents) {
-            let may_be_all = match edge.parent {
-                Parent::Node(parent) => self.nodes[parent].job.is_none(),
-                // What a commit or a stream has taken out of its chain is held by the job alone then.
-                Parent::Job(job) => self.jobs[job].status == Status::Concluded,
-                Parent::Backend(_) => false,
-            };
-            if may_be_all {
-                added[edge.child] = false;
-            }
-        }
-        added
-    }
-
     /// The graph, with what the answers do not tell.
     fn build_with<R: Rule>(
         &self,
@@ -117,7 +99,7 @@ impl Survey {
         layer.graph.transact(|change| {
             self.edges.iter().try_for_each(|edge| self.attach(change, &ids, edge))
         })?;
-        self.lose_overlays(&mut layer, &ids)?;
+        self.lose_parents(&mut layer, &ids)?;
         for (node, &id) in self.nodes.iter().zip(&ids.nodes) {
             if let Some(state) = node.became {
                 layer.graph.make_inactive_unnoticed(id, state.contains(State::READ_ONLY));
@@ -185,18 +167,18 @@ impl Survey {
         Ids { nodes, backends, jobs }
     }
 
-    /// Attaches the overlays that streams have taken off nodes, and takes them off as streams do.
-    fn lose_overlays<R: Rule>(&self, layer: &mut BlockLayer<R>, ids: &Ids) -> Result<(), Refusal> {
+    /// Attaches the parents that were taken off nodes unnoticed, and takes them off so.
+    fn lose_parents<R: Rule>(&self, layer: &mut BlockLayer<R>, ids: &Ids) -> Result<(), Refusal> {
         for (node, &id) in self.nodes.iter().zip(&ids.nodes) {
             let Some(options) = node.lost else { continue };
             // No user can give a node such a name.
-            let name = format!("overlay of {}", node.name);
-            let overlay =
+            let name = format!("parent of {}", node.name);
+            let parent =
                 layer.graph.add_node(NewNode { options, ..NewNode::new(&name, &BLKDEBUG) });
             let role = Role::FILTERED | Role::PRIMARY;
-            let edge = layer.graph.transact(|change| change.attach(overlay, id, "image", role))?;
+            let edge = layer.graph.transact(|change| change.attach(parent, id, "image", role))?;
             layer.graph.transact(|change| change.detach_unnoticed(edge))?;
-            layer.release(overlay);
+            layer.release(parent);
         }
         Ok(())
     }

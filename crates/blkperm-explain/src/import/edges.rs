@@ -17,8 +17,9 @@ pub(super) struct Fit {
     explained: usize,
 }
 
-/// What an overlay may demand of its backing file.
-const OF_OVERLAYS: [Demand; 4] = {
+/// What may have been demanded of a node by a parent that was taken off unnoticed: by an overlay of its
+/// backing file, or by a `block_resize` of a preallocate node that could not be resized.
+const LOST: [Demand; 5] = {
     let read = Permissions::CONSISTENT_READ;
     let still = Permissions::WRITE.union(Permissions::RESIZE);
     let none = Permissions::empty();
@@ -27,6 +28,7 @@ const OF_OVERLAYS: [Demand; 4] = {
         Demand::new(read, none),
         Demand::new(none, still),
         Demand::new(read, still),
+        Demand::taking(Permissions::RESIZE),
     ]
 };
 
@@ -46,7 +48,7 @@ impl Survey {
         if self.find_force_shared() {
             self.find_each_driver();
         }
-        self.find_lost_overlays();
+        self.find_lost_parents();
         self.make_ancestors_inactive();
         self.note_unknown_drivers();
     }
@@ -57,10 +59,10 @@ impl Survey {
         }
     }
 
-    /// Explains what nodes demand that had an overlay until a stream was over.
+    /// Explains what nodes demand that had an overlay until a stream was over, or were to be resized.
     ///
     /// QEMU's quirk: see [`detach_unnoticed`](blkperm_graph::Change::detach_unnoticed).
-    fn find_lost_overlays(&mut self) {
+    fn find_lost_parents(&mut self) {
         let unexplained = |survey: &Survey, node: usize| {
             survey.index.of_nodes[node].iter().any(|&edge| survey.edges[edge].unexplained.is_some())
         };
@@ -69,7 +71,7 @@ impl Survey {
                 continue;
             }
             let before = self.demand_on(node).0;
-            for lost in OF_OVERLAYS {
+            for lost in LOST {
                 self.find_driver(node, (before.union(lost), true));
                 if !unexplained(self, node) {
                     self.nodes[node].lost = Some(lost);

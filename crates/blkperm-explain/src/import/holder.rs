@@ -13,7 +13,8 @@ impl Survey {
         let mut free: HashMap<usize, Vec<usize>> = HashMap::new();
         for (place, edge) in self.edges.iter().enumerate() {
             let Parent::Backend(backend) = edge.parent else { continue };
-            match &self.backends[backend].device {
+            let backend = &mut self.backends[backend];
+            match &backend.device {
                 Some(name) => {
                     let devices = replies.devices.iter().flatten();
                     let qdev =
@@ -22,7 +23,8 @@ impl Survey {
                         Some(qdev) => format!("drive '{name}' of device '{}'", short(qdev)),
                         None => format!("device '{}'", short(name)),
                     };
-                    self.backends[backend].holder = Holder::Device { name: name.clone(), words };
+                    backend.holder = Holder::Device { name: name.clone(), words };
+                    backend.is_drive = qdev.is_some();
                 }
                 None => free.entry(edge.child).or_default().push(place),
             }

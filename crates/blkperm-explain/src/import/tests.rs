@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const ALL: [&str; 4] = ["consistent-read", "write", "write-unchanged", "resize"];
+pub(super) const ALL: [&str; 4] = ["consistent-read", "write", "write-unchanged", "resize"];
 
 /// An edge: its parent, its name, its child, what it takes and what it shares.
-type Listed<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+pub(super) type Listed<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
 
 /// A graph of nodes of which only the edges are known.
-fn survey(nodes: &[&str], edges: &[Listed<'_>]) -> Survey {
+pub(super) fn survey(nodes: &[&str], edges: &[Listed<'_>]) -> Survey {
     let id = |name: &str| nodes.iter().position(|node| *node == name).unwrap();
     let listed =
         nodes.iter().map(|name| json!({"id": id(name), "type": "block-driver", "name": name}));

@@ -23,5 +23,5 @@ pub use prose::{deed, derivation, sides};
 pub use release::{Action, Proposal, Proposals, proposals};
 pub use replies::{Replies, ReplyError};
 pub use shorthand::{CommandSyntaxError, parse_command};
-pub use trial::{Ending, Fate, Tried, Untried, Way, endings, run_new_jobs};
+pub use trial::{Ending, Fate, Tried, Untried, Way, endings, foresee, run_new_jobs};
 pub use who::{Held, edge_called, holder, who};

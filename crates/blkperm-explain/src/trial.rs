@@ -1,8 +1,9 @@
 //! What would happen: commands, and the ends of jobs, played on a fork of the monitor.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use blkperm_graph::{Refusal, Rule};
+use blkperm_graph::{Parent, Refusal, Rule};
 use blkperm_jobs::{Denied, Job, Status};
 use blkperm_qmp::monitor::{Failed, Monitor};
 use blkperm_qmp::{Command, CommandError, Phase, QmpError, Request};
@@ -137,22 +138,9 @@ impl Tried {
 
 /// Lets one job go on until it does not move by itself any more, while all others stand still.
 pub(crate) fn run_alone<R: Rule>(monitor: &mut Monitor<R>, job: &str) -> Fate {
+    monitor.layer_mut().take_setback();
+    let result = monitor.run_job(job);
     let layer = monitor.layer_mut();
-    layer.take_setback();
-    let moves = |job: &&Job| {
-        matches!(job.status(), Status::Created | Status::Running | Status::Waiting)
-            || job.is_stuck()
-    };
-    let others = layer.jobs().iter().filter(moves).map(|job| job.id().to_owned());
-    let others: Vec<String> = others.filter(|id| id != job).collect();
-    // What cannot be paused does not move by itself, either.
-    let held: Vec<String> = others.into_iter().filter(|id| layer.pause(id).is_ok()).collect();
-    let result = monitor.run_jobs();
-    let layer = monitor.layer_mut();
-    for id in held.iter().filter(|id| layer.job(id).is_some()).collect::<Vec<_>>() {
-        // It was paused just now.
-        let _ = layer.resume(id);
-    }
     let refusal = layer.take_setback();
     let is_stuck = layer.job(job).is_some_and(Job::is_stuck);
     let events = monitor.take_events();
@@ -240,6 +228,30 @@ fn ways(job: &Job) -> Vec<Way> {
         _ if job.is_mirror() => vec![Way::Complete, Way::Cancel],
         _ => vec![Way::ByItself, Way::Cancel],
     }
+}
+
+/// What becomes of each ending, asked of forks. Those of jobs that have nothing to do with each other
+/// share a fork.
+pub fn foresee<R: Rule + Clone>(monitor: &Monitor<R>, endings: &[Ending]) -> Vec<Fate> {
+    let layer = monitor.layer();
+    let ids = layer.jobs().iter().map(Job::id);
+    let parts: HashMap<&str, Parent> = ids.zip(layer.parts_of_jobs()).collect();
+    let mut fates: Vec<Option<Fate>> = vec![None; endings.len()];
+    while fates.contains(&None) {
+        let mut fork = monitor.clone();
+        let mut touched: HashSet<Parent> = HashSet::new();
+        for (ending, fate) in endings.iter().zip(&mut fates).filter(|(_, fate)| fate.is_none()) {
+            if !touched.insert(parts[ending.job.as_str()]) {
+                continue;
+            }
+            let became = fate.insert(ending.play(&mut fork));
+            // Nothing else is to be asked of a QEMU that is no more, or of jobs that try for ever.
+            if matches!(became, Fate::Aborts(_) | Fate::Stuck { .. }) {
+                break;
+            }
+        }
+    }
+    fates.into_iter().flatten().collect()
 }
 
 impl Ending {

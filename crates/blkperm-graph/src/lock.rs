@@ -67,6 +67,11 @@ impl<R: Rule> Graph<R> {
         self.locks.insert(node, file);
     }
 
+    /// The other nodes that have the same file of the host open.
+    pub fn same_file(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.locks.others(node)
+    }
+
     /// Requires of the other nodes that have it open that somebody who is no node yet can lock a file
     /// of the host; `name` is for the refusal.
     ///

@@ -27,6 +27,10 @@ pub enum Drained {
 impl<R: Rule> BlockLayer<R> {
     /// Pauses every job for a moment, as each change of the graph does.
     pub fn drain_all(&mut self) {
+        // A pause that ends at once does nothing else.
+        if !self.tells_pauses {
+            return;
+        }
         let drained = self.begin_pause_of_all();
         self.end_drain(&drained);
     }
@@ -122,7 +126,7 @@ impl<R: Rule> BlockLayer<R> {
         let before = job.status();
         change(job);
         let status = job.status();
-        if status != before {
+        if status != before && self.tells_pauses {
             self.events.push(Event::StatusChange { job: job.id.clone(), status });
         }
     }

@@ -218,6 +218,11 @@ impl Job {
         self.stuck
     }
 
+    /// Whether the job moves even where it is held.
+    pub(crate) fn is_compelled(&self) -> bool {
+        self.stuck || self.ending == Some(Ending::Forced) || self.status == Status::Aborting
+    }
+
     /// What the job goes by besides its status, its options and its edges, below 128: how it was asked
     /// to end, and what holds it. Jobs that are equal in all of these do the same from here on.
     pub fn standing(&self) -> u8 {

@@ -41,6 +41,8 @@ pub struct BlockLayer<R: Rule> {
     pub(crate) changed: Vec<NodeId>,
     /// What was refused when a job failed, or got stuck, for the last time.
     pub(crate) setback: Option<Refusal>,
+    /// Whether jobs say that they pause and go on.
+    pub(crate) tells_pauses: bool,
 }
 
 /// A job has written into an overlay's image what its backing file is.
@@ -80,12 +82,19 @@ impl<R: Rule> BlockLayer<R> {
             relinked: Vec::new(),
             changed: Vec::new(),
             setback: None,
+            tells_pauses: true,
         }
     }
 
     /// How the steps are judged with which something ends.
     pub fn completion(&self) -> Completion {
         self.completion
+    }
+
+    /// Sets whether jobs say when they pause and go on, as they do by default: each change of the
+    /// graph pauses them all. Whoever asks only what becomes of the graph does not listen.
+    pub fn set_tells_pauses(&mut self, tells: bool) {
+        self.tells_pauses = tells;
     }
 
     /// The jobs, oldest first.

@@ -21,6 +21,7 @@ mod job;
 mod layer;
 mod mirror;
 mod name;
+mod part;
 mod reopen;
 mod resize;
 mod run;

@@ -20,12 +20,30 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// [`Abort`]: the process is over.
     pub fn run_jobs(&mut self) -> Result<(), Abort> {
+        self.run_those(|_| true)
+    }
+
+    /// Lets one job go on until it does not move by itself, while all others stand still; but for
+    /// those that nobody can hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`]: the process is over.
+    pub fn run_job(&mut self, id: &str) -> Result<(), Abort> {
+        self.run_those(|job| job.id == id)
+    }
+
+    fn run_those(&mut self, may_move: impl Fn(&Job) -> bool) -> Result<(), Abort> {
         let mut moved = true;
         while moved {
             self.follow_drains();
             moved = false;
             let mut index = 0;
             while index < self.jobs.len() {
+                if !may_move(&self.jobs[index]) && !self.jobs[index].is_compelled() {
+                    index += 1;
+                    continue;
+                }
                 let job = self.jobs.remove(index);
                 let (job, result) = self.with_job(job, Self::advance);
                 if let Some(job) = job {

@@ -155,6 +155,17 @@ impl<R: Rule> Monitor<R> {
         result
     }
 
+    /// Lets one job run until it does not move by itself, as [`BlockLayer::run_job`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`] where QEMU's process would end.
+    pub fn run_job(&mut self, id: &str) -> Result<(), Abort> {
+        let result = self.layer.run_job(id);
+        self.collect_job_events();
+        result
+    }
+
     /// Removes all exports and ends all jobs, as the daemon does when it ends.
     ///
     /// # Errors

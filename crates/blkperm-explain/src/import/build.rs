@@ -93,6 +93,7 @@ impl Survey {
         untold: Untold,
     ) -> Result<Built<R>, Refusal> {
         let mut layer = BlockLayer::new(rule, completion);
+        layer.set_tells_pauses(false);
         self.nodes.iter().for_each(|node| layer.names.take_note(&node.name));
         let added = self.added(untold.contains(Untold::OPENED_WITH_PARENTS));
         let ids = self.add_parents(&mut layer.graph, untold);

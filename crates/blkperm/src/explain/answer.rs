@@ -1,7 +1,7 @@
 //! What a rule answers: to the commands that are tried, and to what they lead to.
 
 use blkperm_explain::{
-    Doubt, Ending, Fate, Proposals, Tried, Untold, endings, proposals, run_new_jobs,
+    Doubt, Ending, Fate, Proposals, Tried, Untold, endings, foresee, proposals, run_new_jobs,
 };
 use blkperm_graph::{Refusal, Rule};
 use blkperm_qmp::Monitor;
@@ -132,16 +132,19 @@ impl WithRule for Question<'_> {
                 return answer;
             }
         }
-        let foresee = |ending: Ending| {
+        let endings = endings(&monitor);
+        let fates = foresee(&monitor, &endings);
+        let others: Vec<(Untold, Vec<Fate>)> =
+            doubts.iter().map(|fork| (fork.untold, foresee(&fork.monitor, &endings))).collect();
+        let outcome = |(place, (ending, fate)): (usize, (Ending, Fate))| {
             let question = |fork: &mut Monitor<R>| ending.play(fork);
-            let fate = question(&mut monitor.clone());
             let proposals = proposals_for(&fate, &monitor, &doubts, &question);
-            let mut others =
-                doubts.iter().map(|fork| (fork.untold, question(&mut fork.monitor.clone())));
+            let mut others = others.iter().map(|(untold, fates)| (*untold, &fates[place]));
             let doubt = others.find(|(_, other)| other.is_done() != fate.is_done());
+            let doubt = doubt.map(|(untold, other)| (untold, other.clone()));
             Foreseen { outcome: Outcome { fate, proposals, doubt }, what: ending }
         };
-        answer.endings = endings(&monitor).into_iter().map(foresee).collect();
+        answer.endings = endings.into_iter().zip(fates).enumerate().map(outcome).collect();
         answer
     }
 }

@@ -29,6 +29,7 @@ struct Daemon(MonitorEndpoint<Baseline>);
 impl Daemon {
     fn new() -> Daemon {
         let mut daemon = Daemon(MonitorEndpoint::new(Baseline, Completion::Stepwise));
+        daemon.0.monitor().layer_mut().set_tells_pauses(false);
         let address = json!({"type": "unix", "data": {"path": "socket"}});
         daemon.call("nbd-server-start", json!({ "addr": address }));
         daemon

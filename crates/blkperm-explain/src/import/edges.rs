@@ -130,15 +130,24 @@ impl Survey {
     /// The states that the node may be in, likelier ones first.
     fn states(&self, node: usize) -> Vec<State> {
         let force_share = self.nodes[node].state & State::FORCE_SHARE;
+        let taken = self.demand_on(node).0.take();
         if let Some(told) = self.nodes[node].told_state() {
             if !told.contains(State::INACTIVE) {
                 return vec![told];
             }
             // QEMU's quirk: see `Graph::make_inactive_unnoticed`.
             let active = told - State::INACTIVE;
-            return vec![told, active | State::READ_ONLY, active - State::READ_ONLY];
+            let mut states = vec![told, active | State::READ_ONLY, active - State::READ_ONLY];
+            // What an inactive node gives whose parents are to take no more was taken before.
+            if !Permissions::CONSISTENT_READ.contains(taken) {
+                states.rotate_left(1);
+            }
+            return states;
         }
-        let mut states = vec![force_share, force_share | State::READ_ONLY];
+        let mut states = vec![force_share];
+        if !taken.intersects(Permissions::ANY_WRITE) {
+            states.push(force_share | State::READ_ONLY);
+        }
         if self.may_be_below_inactive(node) {
             states.push(force_share | State::INACTIVE);
         }

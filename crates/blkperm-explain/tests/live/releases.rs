@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
+use std::panic;
 
 use blkperm_baseline::Baseline;
 use blkperm_differ::{Plan, generate};
@@ -107,7 +108,12 @@ fn check(
     count: &mut Count,
 ) {
     let told = Told { lines, command };
-    let (monitor, doubts) = explained(&replies_of(daemon), &told);
+    let replies = replies_of(daemon);
+    let explained = panic::catch_unwind(|| explained(&replies, &told));
+    let Ok((monitor, doubts)) = explained else {
+        count.wrong.push(format!("not explained: {told:?}"));
+        return;
+    };
     let Ok(tried) = Tried::new(command.clone()) else { return };
     let fate = tried.play(&mut monitor.clone());
     let Fate::Refused { denied: Some(_), .. } = fate else { return };

@@ -1,6 +1,7 @@
 //! Which driver a node has, which role an edge, and whether the rules explain what it holds.
 
-use blkperm_graph::{Condition, Demand, Permissions, Role, Row, State};
+use blkperm_graph::driver::PREALLOCATE;
+use blkperm_graph::{Condition, Demand, Driver, Permissions, Role, Row, State};
 
 use super::variant::{self, Variant};
 use super::{Node, Noted, Parent, Survey};
@@ -88,7 +89,7 @@ impl Survey {
         let edges = self.index.of_nodes[node].clone();
         let mut best: Option<Fit> = None;
         for variant in self.variants(node) {
-            for state in self.states(node) {
+            for state in self.states_of(node, variant.driver) {
                 let fit = self.fit(variant, state, &edges, demand);
                 if best.as_ref().is_none_or(|best| fit.explained > best.explained) {
                     best = Some(fit);
@@ -101,7 +102,7 @@ impl Survey {
         let found = &mut self.nodes[node];
         found.may_be_inactive = may_be_inactive;
         found.driver = best.variant.driver;
-        let told = found.told_state();
+        let told = found.told_state().map(|told| told | (best.state & State::PREALLOCATED));
         found.became = told.filter(|&told| told != best.state);
         found.state = best.state;
         found.options = best.options;
@@ -125,6 +126,15 @@ impl Survey {
             variants.sort_by_key(|variant| !std::ptr::eq(variant.driver, shown));
         }
         variants
+    }
+
+    /// [`Survey::states`] with those that only a driver of this kind can be in.
+    fn states_of(&self, node: usize, driver: &'static Driver) -> Vec<State> {
+        let mut states = self.states(node);
+        if driver == &PREALLOCATE {
+            states.extend(states.clone().into_iter().map(|state| state | State::PREALLOCATED));
+        }
+        states
     }
 
     /// The states that the node may be in, likelier ones first.

@@ -7,10 +7,8 @@
 //! [`run_backup`](BlockLayer::run_backup) for all or [`abort_backup`](BlockLayer::abort_backup) for
 //! all, and [`end_backup`](BlockLayer::end_backup).
 
-use blkperm_graph::driver::{COPY_BEFORE_WRITE, VDI, VHDX, VPC};
-use blkperm_graph::{
-    Change, Demand, Driver, Graph, NewNode, NodeId, Permissions, Role, RootId, Rule,
-};
+use blkperm_graph::driver::COPY_BEFORE_WRITE;
+use blkperm_graph::{Change, Demand, Graph, NewNode, NodeId, Permissions, Role, RootId, Rule};
 
 use crate::content::Extents;
 use crate::denied::{Abort, Denied, Failure};
@@ -24,31 +22,11 @@ use crate::mirror::Sync;
 use crate::status::Status;
 use crate::work::Work;
 
-/// The least size of what is copied at once, in bytes.
+/// The least size of what is copied at once, in bytes; that is larger where the clusters of the target
+/// are.
 ///
-/// Source: `BLOCK_COPY_CLUSTER_SIZE_DEFAULT` in `block/block-copy.c`, QEMU 10.0.
+/// Source: `BLOCK_COPY_CLUSTER_SIZE_DEFAULT`, `block_copy_calculate_cluster_size` in `block/block-copy.c`, QEMU 10.0.
 const CLUSTER_SIZE: u64 = 64 << 10;
-
-/// What the clusters of a target are larger than that: those of new images of these formats. A
-/// `parallels` image does not say how large its clusters are.
-///
-/// Source: `bdrv_co_get_info` of each `BlockDriver`, QEMU 10.0.
-const LARGE_CLUSTERS: [(&Driver, u64); 3] = [(&VDI, 1 << 20), (&VHDX, 8 << 20), (&VPC, 2 << 20)];
-
-/// The least cluster size of a backup to that target, in bytes.
-///
-/// Source: `block_copy_calculate_cluster_size` in `block/block-copy.c`, QEMU 10.0.
-fn cluster_size_of<R: Rule>(graph: &Graph<R>, target: NodeId) -> u64 {
-    let asked = |&node: &NodeId| {
-        let driver = graph.driver(node);
-        let edge = graph.child_by_role(node, Role::PRIMARY);
-        let edge = edge.filter(|_| driver.is_filter || driver.name == "raw")?;
-        Some(graph.child_of(edge))
-    };
-    let image = std::iter::successors(Some(target), asked).last().unwrap_or(target);
-    let of_driver = LARGE_CLUSTERS.iter().find(|(driver, _)| *driver == graph.driver(image));
-    of_driver.map_or(CLUSTER_SIZE, |&(_, size)| size)
-}
 
 /// The greatest cluster size that the filter can keep track of, in bytes.
 const MAX_CLUSTER_SIZE: u64 = 1 << 31;
@@ -155,7 +133,8 @@ impl<R: Rule> BlockLayer<R> {
             layer.attach_child(filter, target, "target", Role::DATA)?;
             require_cluster_size(options.min_cluster_size)
         })?;
-        let cluster_size = options.min_cluster_size.max(cluster_size_of(&self.graph, target));
+        let clusters = [Some(options.min_cluster_size), self.cluster_size(target)];
+        let cluster_size = clusters.into_iter().flatten().fold(CLUSTER_SIZE, u64::max);
         let created = require_chunk(max_chunk, cluster_size).and_then(|()| {
             let saved = Extents::default();
             let work = Backup { source, target, sync, cluster_size, waiting: false, saved };

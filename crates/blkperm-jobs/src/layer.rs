@@ -5,6 +5,7 @@ use blkperm_graph::{
 };
 
 use crate::activity::Suspensions;
+use crate::cluster::Clusters;
 use crate::content::Contents;
 use crate::denied::{Abort, Denied};
 use crate::drain::Drained;
@@ -32,6 +33,7 @@ pub struct BlockLayer<R: Rule> {
     pub(crate) completion: Completion,
     pub(crate) jobs: Vec<Job>,
     pub(crate) events: Vec<Event>,
+    pub(crate) clusters: Clusters,
     pub(crate) contents: Contents,
     pub(crate) suspensions: Suspensions,
     /// The drained sections, oldest first.
@@ -76,6 +78,7 @@ impl<R: Rule> BlockLayer<R> {
             completion,
             jobs: Vec::new(),
             events: Vec::new(),
+            clusters: Clusters::default(),
             contents: Contents::default(),
             suspensions: Suspensions::default(),
             drained: Vec::new(),
@@ -146,6 +149,7 @@ impl<R: Rule> BlockLayer<R> {
         let steps = self.graph.closings() - before;
         if steps > 0 {
             self.heirs.forget_gone(&self.graph);
+            self.clusters.forget_gone(&self.graph);
             self.contents.forget_gone(&self.graph);
         }
         (0..steps).for_each(|_| self.drain_all());

@@ -9,6 +9,7 @@ mod activity;
 mod adopt;
 mod backup;
 mod blocker;
+mod cluster;
 mod commit;
 mod content;
 mod denied;

@@ -3,6 +3,7 @@
 use blkperm_graph::Rule;
 
 use crate::activity::Suspensions;
+use crate::cluster::Clusters;
 use crate::content::Contents;
 use crate::drain::Drained;
 use crate::job::Job;
@@ -18,6 +19,7 @@ pub struct Snapshot<R: Rule> {
     names: NodeNames,
     jobs: Vec<Job>,
     heirs: Heirs,
+    clusters: Clusters,
     contents: Contents,
     suspensions: Suspensions,
     drained: Vec<Drained>,
@@ -38,6 +40,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
             names: self.names.clone(),
             jobs: self.jobs.clone(),
             heirs: self.heirs.clone(),
+            clusters: self.clusters.clone(),
             contents: self.contents.clone(),
             suspensions: self.suspensions.clone(),
             drained: self.drained.clone(),
@@ -50,6 +53,7 @@ impl<R: Rule + Clone> BlockLayer<R> {
         self.names.clone_from(&snapshot.names);
         self.jobs.clone_from(&snapshot.jobs);
         self.heirs.clone_from(&snapshot.heirs);
+        self.clusters.clone_from(&snapshot.clusters);
         self.contents.clone_from(&snapshot.contents);
         self.suspensions.clone_from(&snapshot.suspensions);
         self.drained.clone_from(&snapshot.drained);

@@ -137,6 +137,16 @@ impl ImageHeader {
         }
     }
 
+    /// How large the clusters of a new image like it are, in bytes; none where the driver says
+    /// nothing of clusters, or the first of its extents has none.
+    ///
+    /// Source: `bdrv_co_get_info` of each `BlockDriver`, QEMU 10.0.
+    pub(crate) fn cluster_size(&self) -> Option<u64> {
+        let is_sparse = self.extents.first().is_none_or(|extent| extent.is_sparse);
+        let size = fresh::cluster_size(self.format, self.virtual_size, self.backing_file.is_some());
+        size.filter(|_| is_sparse)
+    }
+
     /// The bytes that the image does not leave to a backing file: what its tables map, all of a raw data
     /// file, which follows the image's length, or what is in extents without a map.
     ///

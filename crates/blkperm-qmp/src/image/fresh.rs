@@ -28,6 +28,21 @@ pub(super) fn length(format: ImageFormat, size: u64, name: u64) -> u64 {
     }
 }
 
+/// The size of the clusters that the driver says a new image has, where the guest sees `size` bytes; a
+/// `parallels` image does not say how large its clusters are.
+pub(super) fn cluster_size(format: ImageFormat, size: u64, has_backing: bool) -> Option<u64> {
+    match format {
+        ImageFormat::Qcow if has_backing => Some(SECTOR),
+        ImageFormat::Qcow => Some(4 * KIB),
+        ImageFormat::Qcow2 => Some(QCOW2_CLUSTER),
+        ImageFormat::Qed | ImageFormat::Vmdk => Some(64 * KIB),
+        ImageFormat::Vdi => Some(MIB),
+        ImageFormat::Vpc => Some(2 * MIB),
+        ImageFormat::Vhdx => Some(vhdx_block(size)),
+        ImageFormat::Raw | ImageFormat::Parallels | ImageFormat::Luks => None,
+    }
+}
+
 /// The format of the backing file as the header has it; some formats have no place for it.
 pub(super) fn written_format(format: ImageFormat, backing: &str) -> Option<String> {
     let is_written = match format {
@@ -75,13 +90,16 @@ fn qcow(size: u64, name: u64) -> u64 {
 /// Headers, log, metadata and an empty table of blocks; the table of a large image takes more.
 fn vhdx(size: u64) -> u64 {
     const ENTRY: u64 = 8;
-    let block = match size {
+    8 * MIB + ENTRY * size.div_ceil(vhdx_block(size)) / MIB * MIB
+}
+
+fn vhdx_block(size: u64) -> u64 {
+    match size {
         size if size > 32 << 40 => 64 * MIB,
         size if size > 100 << 30 => 32 * MIB,
         size if size > 1 << 30 => 16 * MIB,
         _ => 8 * MIB,
-    };
-    8 * MIB + ENTRY * size.div_ceil(block) / MIB * MIB
+    }
 }
 
 /// Header, description, and two directories with their tables, in whole grains.

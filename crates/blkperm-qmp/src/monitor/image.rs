@@ -42,7 +42,7 @@ impl<R: Rule> Monitor<R> {
     }
 
     /// The header of the image in the given format that a new node is to present, and whose bytes
-    /// `file` presents; takes note of what it calls its backing file, and of what it has of its own.
+    /// `file` presents; takes note of what it calls its backing file, of its clusters, and of what it has of its own.
     pub(super) fn read_header(
         &mut self,
         node: NodeId,
@@ -51,6 +51,9 @@ impl<R: Rule> Monitor<R> {
     ) -> Option<ImageHeader> {
         let header = self.header_of(file, format)?;
         self.name_backing(node, BackingName::of(&header));
+        if let Some(size) = header.cluster_size() {
+            self.layer.set_cluster_size(node, size);
+        }
         for bytes in header.own_bytes() {
             self.layer.add_own_bytes(node, bytes);
         }

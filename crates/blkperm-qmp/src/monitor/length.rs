@@ -103,9 +103,8 @@ fn option<R: Rule>(
 }
 
 fn realign<R: Rule>(graph: &mut Graph<R>, details: &NodeDetails, node: NodeId) {
-    let said = |name: &str| option(graph, details, node, name);
-    let align = said("align").or_else(|| said("log-sector-size"));
-    if let Some(align) = align.filter(|&align| align > 0) {
-        graph.set_unaligned(node, !graph.length(node).is_multiple_of(align));
+    let alignment = details.get(graph.name(node)).and_then(|detail| detail.alignment);
+    if let Some(alignment) = alignment {
+        graph.set_unaligned(node, !graph.length(node).is_multiple_of(alignment));
     }
 }

@@ -34,6 +34,11 @@ pub(super) struct NodeDetail {
     pub(super) backing_name: Option<BackingName>,
     /// Of an encrypted image: where in its file the data begins.
     pub(super) payload: Option<u64>,
+    /// The alignment of its requests in bytes, as it was when the node was opened, if its driver sets
+    /// one.
+    ///
+    /// Source: `request_alignment` of `BlockLimits`, QEMU 10.0.
+    pub(super) alignment: Option<u64>,
     /// Of a quorum: the number of its next child.
     pub(super) next_child: usize,
     /// Whether what is discarded there is passed on.

@@ -198,6 +198,7 @@ impl<R: Rule> Monitor<R> {
             return Err(Failed::generic(desc));
         }
         self.layer.graph.set_length(opening.node, length.next_multiple_of(SECTOR));
+        self.realign(opening.node);
         Ok(())
     }
 }

@@ -74,9 +74,10 @@ impl<R: Rule> Monitor<R> {
         self.layer.graph.length(node)
     }
 
-    /// Notes that a node whose length is not a multiple of `alignment` cannot be written in all.
-    fn align(&mut self, node: NodeId, length: u64, alignment: u64) {
-        self.layer.graph.set_unaligned(node, !length.is_multiple_of(alignment));
+    /// Notes the alignment of a node's requests, in bytes.
+    fn align(&mut self, node: NodeId, alignment: u64) {
+        let name = self.layer.graph.name(node).to_owned();
+        self.nodes.get_mut(&name).alignment = Some(alignment);
     }
 
     pub(super) fn open_blkdebug(
@@ -94,7 +95,7 @@ impl<R: Rule> Monitor<R> {
         if align != 0 && !(align.is_power_of_two() && align <= 1 << 30) {
             return Err(Failed::generic(format!("Cannot meet constraints with align {align}")));
         }
-        self.align(opening.node, self.length(image), align.max(1));
+        self.align(opening.node, align.max(1));
         Ok(self.length(image))
     }
 
@@ -118,7 +119,7 @@ impl<R: Rule> Monitor<R> {
         let file = self.attach_file(opening, FILTERED)?;
         self.open_further(opening, "log", &options.log, Role::METADATA)?;
         let sector = check_log(options).inspect_err(|_| self.layer.drain_all())?;
-        self.align(opening.node, self.length(file), sector);
+        self.align(opening.node, sector);
         Ok(self.length(file))
     }
 
@@ -168,13 +169,16 @@ impl<R: Rule> Monitor<R> {
         Ok(self.length(file))
     }
 
-    /// Source: `compress_open` in `block/filter-compress.c`, QEMU 10.0.
+    /// Source: `compress_open`, `compress_refresh_limits` in `block/filter-compress.c`, QEMU 10.0.
     pub(super) fn open_compress(&mut self, opening: Opening) -> Result<u64, Failed> {
         let file = self.attach_file(opening, FILTERED)?;
         let driver = self.layer.graph.driver(file).name;
         if !can_compress(driver) {
             let desc = format!("Compression is not supported for underlying format: {driver}");
             return Err(Failed::generic(desc));
+        }
+        if let Some(size) = self.layer.cluster_size(file) {
+            self.align(opening.node, size);
         }
         Ok(self.length(file))
     }

@@ -157,7 +157,7 @@ impl World {
 
     /// Whether the node shows the bytes of an image of some format, or what lies below it does: nobody
     /// here knows how long that file is by now.
-    fn shows_image_file(&self, node: &str) -> bool {
+    pub(crate) fn shows_image_file(&self, node: &str) -> bool {
         let is = |name: &str, drivers: &[&str]| {
             self.drivers.get(name).is_some_and(|driver| drivers.contains(&driver.as_str()))
         };

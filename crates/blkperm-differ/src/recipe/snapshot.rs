@@ -26,13 +26,17 @@ fn overlay(scene: &mut Scene) -> Option<Value> {
     };
     let overlay = scene.node(is_free)?;
     let below: Vec<String> = scene.world.nodes_below(&overlay);
-    let node = scene.node(|node| covers(node) && !below.contains(&node.name))?;
+    let node = covered(scene, |node| !below.contains(&node.name))?;
     Some(json!({"node": node, "overlay": overlay}))
 }
 
-/// Whether an overlay makes sense above the node; QEMU hangs when one comes above compress.
-fn covers(node: &Node) -> bool {
-    node.is_top() && !["compress", "file"].contains(&node.driver.as_str())
+/// A node to put an overlay above, mostly one where that makes sense; never compress, above which QEMU
+/// hangs, nor what shows the file of an image, whose length the overlay would take.
+fn covered(scene: &mut Scene, fits: impl Fn(&Node) -> bool) -> Option<String> {
+    let node = scene.node(|node| node.is_top() && node.driver != "file" && fits(node))?;
+    let world = &scene.world;
+    let hangs = world.node(&node).is_some_and(|node| node.driver == "compress");
+    (!hangs && !world.shows_image_file(&node)).then_some(node)
 }
 
 /// A node, and an overlay that is made or opened for it.
@@ -46,7 +50,7 @@ fn made_overlay(scene: &mut Scene) -> Option<Arguments> {
         (1, Some("raw")),
         (1, Some("nosuch")),
     ];
-    let node = scene.node(covers)?;
+    let node = covered(scene, |_| true)?;
     let taken = scene.node_names();
     let overlay = scene.name('n', &taken);
     let existing = scene.dice.chance(20);

@@ -5,16 +5,19 @@ use blkperm_graph::{NodeId, Rule, State};
 use serde_json::{Value, json};
 
 use super::Monitor;
+use super::filename::Filenames;
 use super::image::BackingName;
 use super::open::backing::relative_to;
 
 impl<R: Rule> Monitor<R> {
     /// Source: `bdrv_named_nodes_list`, `bdrv_block_device_info` in `block/qapi.c`, QEMU 10.0.
     pub(super) fn query_named_block_nodes(&self, flat: bool) -> Value {
-        self.layer.graph.nodes().into_iter().rev().map(|node| self.describe(node, flat)).collect()
+        let mut names = Filenames::of(self);
+        let nodes = self.layer.graph.nodes().into_iter().rev();
+        nodes.map(|node| self.describe(node, flat, &mut names)).collect()
     }
 
-    fn describe(&self, node: NodeId, flat: bool) -> Value {
+    fn describe(&self, node: NodeId, flat: bool, names: &mut Filenames<'_, R>) -> Value {
         let graph = &self.layer.graph;
         let detail = self.nodes.get(graph.name(node)).cloned().unwrap_or_default();
         let state = graph.state(node);
@@ -24,7 +27,7 @@ impl<R: Rule> Monitor<R> {
             "drv": graph.driver(node).name,
             "ro": state.contains(State::READ_ONLY),
             "active": !state.contains(State::INACTIVE),
-            "file": self.filename(node),
+            "file": names.filename(node),
             "detect_zeroes": detail.detect_zeroes.map_or("off", |mode| mode.as_str()),
             "encrypted": graph.driver(node) == &LUKS,
             "backing_file_depth": if flat { 0 } else { self.layer.graph.chain(node).count() - 1 },
@@ -34,23 +37,23 @@ impl<R: Rule> Monitor<R> {
                 "direct": cache(|cache| cache.direct).unwrap_or(false),
                 "writeback": true,
             },
-            "image": self.image(node, flat),
+            "image": self.image(node, flat, names),
         });
         for limit in ["bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"] {
             members[limit] = json!(0);
         }
         if let Some(edge) = graph.backing_edge(node) {
-            members["backing_file"] = json!(self.filename(graph.child_of(edge)));
+            members["backing_file"] = json!(names.filename(graph.child_of(edge)));
         }
         members
     }
 
     /// What is known of the node's image.
-    fn image(&self, node: NodeId, flat: bool) -> Value {
+    fn image(&self, node: NodeId, flat: bool, names: &mut Filenames<'_, R>) -> Value {
         let graph = &self.layer.graph;
         let driver = graph.driver(node).name;
         let mut members = json!({
-            "filename": self.filename(node),
+            "filename": names.filename(node),
             "format": driver,
             "virtual-size": graph.length(node),
         });
@@ -71,7 +74,7 @@ impl<R: Rule> Monitor<R> {
             }
         }
         if let Some(edge) = graph.chain_edge(node).filter(|_| !flat) {
-            members["backing-image"] = self.image(graph.child_of(edge), flat);
+            members["backing-image"] = self.image(graph.child_of(edge), flat, names);
         }
         members
     }

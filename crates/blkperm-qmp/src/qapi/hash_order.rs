@@ -10,9 +10,11 @@ use serde_json::{Map, Value};
 const CHAINS: u32 = 512;
 
 /// The members in the order of QEMU's own table: by chain, and in a chain the newest first.
-pub(crate) fn qdict_order(members: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    let mut ordered: Vec<_> =
-        members.iter().rev().map(|(name, value)| (name.as_str(), value)).collect();
+pub(crate) fn qdict_order<'m, V>(
+    members: impl IntoIterator<Item = (&'m String, V), IntoIter: DoubleEndedIterator>,
+) -> Vec<(&'m str, V)> {
+    let named = members.into_iter().rev();
+    let mut ordered: Vec<_> = named.map(|(name, value)| (name.as_str(), value)).collect();
     ordered.sort_by_key(|(name, _)| qdict_hash(name) % CHAINS);
     ordered
 }

@@ -3,6 +3,7 @@
 use blkperm_graph::{NodeId, Rule};
 
 use crate::monitor::Monitor;
+use crate::monitor::filename::Filenames;
 use crate::monitor::open::backing::relative_to;
 
 impl<R: Rule> Monitor<R> {
@@ -11,13 +12,13 @@ impl<R: Rule> Monitor<R> {
     /// Source: `bdrv_find_backing_image` in `block.c`, QEMU 10.0.
     pub(super) fn backing_image(&self, top: NodeId, filename: &str) -> Option<NodeId> {
         let graph = &self.layer.graph;
+        let mut names = Filenames::of(self);
         let is_called = |&(overlay, below): &(NodeId, NodeId)| {
-            let named = self.filename(below);
-            if self.is_backing_overridden(overlay) {
-                return named == filename;
+            if names.is_backing_overridden(overlay) {
+                return names.filename(below) == filename;
             }
-            let asked = relative_to(&self.filename(overlay), filename);
-            normalized(&named) == normalized(&asked)
+            let asked = relative_to(names.filename(overlay), filename);
+            normalized(names.filename(below)) == normalized(&asked)
         };
         let mut pairs = std::iter::successors(Some(graph.skip_filters(top)), |&overlay| {
             graph.backing_chain_next(overlay)

@@ -20,7 +20,7 @@ mod who;
 pub use ask::{Address, AskError, ask, gather};
 pub use import::{Built, Doubt, ImportError, Noted, Survey, Unexplained, Untold};
 pub use prose::{deed, derivation, sides};
-pub use release::{Action, Proposal, Proposals, proposals};
+pub use release::{Action, Proposal, Proposals, Surety, proposals};
 pub use replies::{Replies, ReplyError};
 pub use shorthand::{CommandSyntaxError, parse_command};
 pub use trial::{Ending, Fate, Tried, Untried, Way, endings, foresee, run_new_jobs};

@@ -131,9 +131,19 @@ fn unplug<R: Rule>(monitor: &mut Monitor<R>, device: &str) -> bool {
 pub struct Proposal {
     /// What to do, in this order.
     pub actions: Vec<Action>,
-    /// Of what the answers of QEMU do not tell, that under which it does not work or less does; none
-    /// where it works in any case.
-    pub fails_if: Option<Untold>,
+    /// In which of the graphs that may be it works.
+    pub surety: Surety,
+}
+
+/// How sure a proposal is, by what the answers of QEMU do not tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Surety {
+    /// It works in any case.
+    Sure,
+    /// It does not work, or less does, if this is so.
+    Unless(Untold),
+    /// It works if this is so; if none of what is not told is so, nothing does.
+    OnlyIf(Untold),
 }
 
 /// What would let something pass.
@@ -149,43 +159,54 @@ pub struct Proposals {
 /// those with fewest members first. The question is asked of forks of `monitor`.
 ///
 /// `doubts` are what the graph may be instead, as far as is known: see
-/// [`Survey::build_doubtful`](crate::Survey::build_doubtful).
+/// [`Survey::build_doubtful`](crate::Survey::build_doubtful). Where nothing works on `monitor`, what
+/// works on the first of them on which something does is proposed.
 pub fn proposals<R: Rule + Clone>(
     monitor: &Monitor<R>,
     doubts: &[Doubt<R>],
     question: &dyn Fn(&mut Monitor<R>) -> Fate,
 ) -> Proposals {
     let search = Search { monitor, question };
-    let fails_if = |actions: &Actions| {
+    let surety = |actions: &Actions| {
         let fails =
             |doubt: &&Doubt<R>| !Search { monitor: &doubt.monitor, question }.is_least(actions);
-        doubts.iter().find(fails).map(|doubt| doubt.untold)
+        doubts.iter().find(fails).map_or(Surety::Sure, |doubt| Surety::Unless(doubt.untold))
     };
-    let (sets, is_cut_short) = search.sets();
-    let proposal = |actions: Actions| Proposal { fails_if: fails_if(&actions), actions };
+    let mut trials = MOST_TRIALS;
+    let (sets, mut is_cut_short) = search.sets(&mut trials);
+    let proposal = |actions: Actions| Proposal { surety: surety(&actions), actions };
     let mut found: Vec<Proposal> = sets.into_iter().map(proposal).collect();
-    found.sort_by_key(|proposal| (proposal.fails_if.is_some(), proposal.actions.len()));
+    for doubt in doubts {
+        if !found.is_empty() || is_cut_short {
+            break;
+        }
+        let (sets, is_cut) = Search { monitor: &doubt.monitor, question }.sets(&mut trials);
+        let surety = Surety::OnlyIf(doubt.untold);
+        found.extend(sets.into_iter().map(|actions| Proposal { actions, surety }));
+        is_cut_short = is_cut;
+    }
+    found.sort_by_key(|proposal| (proposal.surety != Surety::Sure, proposal.actions.len()));
     Proposals { found, is_cut_short }
 }
 
 type Actions = Vec<Action>;
 
 impl<R: Rule + Clone> Search<'_, R> {
-    /// The smallest sets of releases that work, and whether the search was cut short.
-    fn sets(&self) -> (Vec<Actions>, bool) {
+    /// The smallest sets of releases that work, and whether the search was cut short: it may look at
+    /// as many sets as are left of `trials`.
+    fn sets(&self, trials: &mut usize) -> (Vec<Actions>, bool) {
         let mut found: Vec<Actions> = Vec::new();
         let mut seen: HashSet<Vec<String>> = HashSet::new();
         let mut waiting: VecDeque<Actions> = VecDeque::from([Vec::new()]);
-        let mut trials = 0;
         while let Some(set) = waiting.pop_front() {
             // What works already needs nothing more.
             if found.iter().any(|other| is_subset(other, &set)) {
                 continue;
             }
-            trials += 1;
-            if trials > MOST_TRIALS || found.len() >= MOST_PROPOSALS {
+            if *trials == 0 || found.len() >= MOST_PROPOSALS {
                 return (found, true);
             }
+            *trials -= 1;
             match self.play(&set) {
                 Played::Good => {
                     let least = self.least(set);

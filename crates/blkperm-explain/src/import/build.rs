@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use blkperm_graph::driver::{BLKDEBUG, RAW_OFFSET, RAW_SIZED};
 use blkperm_graph::{
-    Change, Counts, Demand, Graph, Holder, NewNode, NodeId, Owner, Parent as GraphParent, Refusal,
-    Role, RootId, Row, Rule, State,
+    Change, Counts, Demand, EdgeId, Graph, Holder, NewNode, NodeId, Owner, Parent as GraphParent,
+    Refusal, Role, RootId, Row, Rule, State,
 };
 use blkperm_jobs::{BlockLayer, Completion, FoundJob, Status};
 use blkperm_qmp::Monitor;
@@ -297,13 +297,13 @@ impl Survey {
     }
 }
 
-/// Makes a node the heir of its first parent. Where it is not as it would be by that, it was said of
-/// the node itself whether it is read-only: a job has made it writable, for example.
+/// Makes a node the heir of its oldest parent: younger ones found it there. Where it is not as it would
+/// be by that, it was said of the node itself whether it is read-only: a job has made it writable, for
+/// example.
 fn inherit<R: Rule>(layer: &mut BlockLayer<R>, node: NodeId) {
     let graph = &layer.graph;
-    let edge =
-        graph.parents(node).find(|&edge| matches!(graph.parent_of(edge), GraphParent::Node(_)));
-    let Some(edge) = edge else { return };
+    let is_of_node = |&edge: &EdgeId| matches!(graph.parent_of(edge), GraphParent::Node(_));
+    let Some(edge) = graph.parents(node).filter(is_of_node).last() else { return };
     let GraphParent::Node(parent) = graph.parent_of(edge) else { return };
     let is_read_only = |node: NodeId| graph.state(node).contains(State::READ_ONLY);
     let inherited = is_read_only(parent) || graph.role(edge).contains(Role::COW);

@@ -12,7 +12,7 @@ use std::panic;
 
 use blkperm_baseline::Baseline;
 use blkperm_differ::{Plan, generate};
-use blkperm_explain::{Action, Fate, Tried, Untold, proposals};
+use blkperm_explain::{Action, Fate, Surety, Tried, Untold, proposals};
 use blkperm_jobs::Completion;
 use blkperm_qemu::{Daemon, Programs};
 use blkperm_qmp::MonitorEndpoint;
@@ -132,19 +132,24 @@ fn check(
         count.proposals += 1;
         worked |= differs.is_none();
         let Some(chosen) = differs else { continue };
-        if proposal.fails_if.is_none_or(|untold| !may_be(programs, lines, untold)) {
+        let is_wrong = match proposal.surety {
+            Surety::Sure => true,
+            Surety::Unless(untold) => !may_be(programs, lines, untold),
+            Surety::OnlyIf(_) => false,
+        };
+        if is_wrong {
             let wrong = format!("{chosen:?} of {proposal:?} for {told:?}");
             println!("WRONG: {wrong}");
             count.wrong.push(wrong);
         }
     }
-    match best.fails_if {
-        _ if worked => count.helped += 1,
-        untold => {
-            let untold = untold.map(|untold| untold.to_string()).unwrap_or_default();
-            *count.unsure.entry(untold).or_default() += 1;
-        }
-    }
+    let untold = match best.surety {
+        _ if worked => return count.helped += 1,
+        Surety::Sure => String::new(),
+        Surety::Unless(untold) => format!("perhaps not, if {untold}"),
+        Surety::OnlyIf(untold) => format!("perhaps, if {untold}"),
+    };
+    *count.unsure.entry(untold).or_default() += 1;
 }
 
 /// All of the actions, and their proper subsets: of many only those in which one is missing, and none.

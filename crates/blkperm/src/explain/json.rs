@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use blkperm_explain::{Action, Ending, Fate, Held, Proposal};
+use blkperm_explain::{Action, Ending, Fate, Held, Proposal, Surety};
 use blkperm_graph::{Fault, ParentName, Permissions, Refusal, State, Step};
 use serde_json::{Value, json};
 
@@ -148,8 +148,17 @@ fn proposals_in(proposals: &[Proposal]) -> Vec<Value> {
     let action = |action: &Action| json!({"text": action.to_string(), "command": action.command()});
     let proposal = |proposal: &Proposal| {
         let actions: Vec<Value> = proposal.actions.iter().map(action).collect();
-        let fails_if = proposal.fails_if.map(|untold| untold.to_string());
-        json!({"actions": actions, "sure": fails_if.is_none(), "fails-if": fails_if})
+        let (fails_if, works_if) = match proposal.surety {
+            Surety::Sure => (None, None),
+            Surety::Unless(untold) => (Some(untold.to_string()), None),
+            Surety::OnlyIf(untold) => (None, Some(untold.to_string())),
+        };
+        json!({
+            "actions": actions,
+            "sure": proposal.surety == Surety::Sure,
+            "fails-if": fails_if,
+            "works-if": works_if,
+        })
     };
     proposals.iter().map(proposal).collect()
 }

@@ -1,6 +1,6 @@
 //! What an explanation says, whatever it is written for.
 
-use blkperm_explain::{Fate, Held, Proposal, Proposals};
+use blkperm_explain::{Fate, Held, Proposal, Proposals, Surety};
 
 use super::answer::{Answer, Outcome};
 use super::subject::Subject;
@@ -54,9 +54,13 @@ pub(super) fn doubt(outcome: &Outcome) -> Option<String> {
     doubt.map(|(untold, fate)| format!("perhaps {}, if {untold}", verdict(fate)))
 }
 
-/// Under what a proposal does not work, if it does not work in any case.
+/// Under what a proposal works or does not work, if it does not work in any case.
 pub(super) fn reservation(proposal: &Proposal) -> Option<String> {
-    proposal.fails_if.map(|untold| format!("perhaps not, if {untold}"))
+    match proposal.surety {
+        Surety::Sure => None,
+        Surety::Unless(untold) => Some(format!("perhaps not, if {untold}")),
+        Surety::OnlyIf(untold) => Some(format!("perhaps, if {untold}")),
+    }
 }
 
 /// What introduces proposals, or says that there are none.

@@ -4,9 +4,13 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use blkperm_explain::{Action as Release, Ending, Fate, Proposal, Tried, endings, proposals};
+use blkperm_baseline::Baseline;
+use blkperm_explain::{
+    Action as Release, Doubt, Ending, Fate, Proposal, Tried, endings, proposals, run_new_jobs,
+};
 use blkperm_graph::{Fault, ParentName, Refusal};
 use blkperm_qemu::{Daemon, Programs};
+use blkperm_qmp::Monitor;
 use blkperm_qmp::play::{Endpoint, Stop};
 use blkperm_qmp::scenario::{Action, Scenario};
 use blkperm_qmp::transcript::{GraphDump, Reply};
@@ -98,9 +102,9 @@ fn an_abort_is_foretold_with_the_stranger_and_what_is_proposed_prevents_it() {
         play(&mut daemon, &scenario, false);
         let (monitor, doubts) = explained(&replies_of(&mut daemon), name);
         let tried = Tried::new(fatal.clone()).unwrap();
-        let fate = tried.play(&mut monitor.clone());
+        let fate = play_with_jobs(&tried, &mut monitor.clone());
         let Fate::Aborts(refusal) = &fate else { panic!("{name}: {fate:?}") };
-        let proposals = proposals(&monitor, &doubts, &|fork| tried.play(fork)).found;
+        let proposals = proposals(&monitor, &doubts, &|fork| play_with_jobs(&tried, fork)).found;
         assert_eq!(proposals.is_empty(), passes_never(&fatal), "{name}: {proposals:?}");
         for proposal in proposals {
             survives(&programs, &scenario, &proposal, &fatal);
@@ -109,21 +113,43 @@ fn an_abort_is_foretold_with_the_stranger_and_what_is_proposed_prevents_it() {
         if passes_never(&fatal) {
             continue;
         }
-        let Refusal::Permissions(faults) = refusal else { panic!("{name}: {refusal}") };
-        let is_stranger = |node: &str| {
-            let node = monitor.layer().graph.node_by_name(node);
-            node.is_some_and(|node| monitor.layer().graph.driver(node).name == "blkdebug")
+        // Where the answers leave open what is in its way first, one of the graphs that may be tells.
+        let in_doubt = |doubt: &Doubt<_>| {
+            let fate = play_with_jobs(&tried, &mut doubt.monitor.clone());
+            fate.refusal().is_some_and(|refusal| names_stranger(&monitor, refusal))
         };
-        let named = faults.iter().any(|fault| match fault {
-            Fault::Conflict(conflict) => [&conflict.requirer, &conflict.unsharer]
-                .iter()
-                .any(|party| matches!(&party.parent, ParentName::Node(node) if is_stranger(node))),
-            _ => false,
-        });
+        let named = names_stranger(&monitor, refusal) || doubts.iter().any(in_doubt);
         assert!(named, "{name}: {refusal}");
-        let ends = endings(&monitor);
-        let aborts = |end: &Ending| matches!(end.play(&mut monitor.clone()), Fate::Aborts(_));
+        let mut started = monitor.clone();
+        let before_end = if tried.play(&mut started).is_done() { started } else { monitor };
+        let ends = endings(&before_end);
+        let aborts = |end: &Ending| matches!(end.play(&mut before_end.clone()), Fate::Aborts(_));
         assert!(ends.iter().any(aborts), "{name}: {ends:?}");
+    }
+}
+
+/// Whether the refusal is a conflict with a `blkdebug` node.
+fn names_stranger(monitor: &Monitor<Baseline>, refusal: &Refusal) -> bool {
+    let graph = &monitor.layer().graph;
+    let is_stranger = |node: &str| {
+        graph.node_by_name(node).is_some_and(|node| graph.driver(node).name == "blkdebug")
+    };
+    let Refusal::Permissions(faults) = refusal else { return false };
+    faults.iter().any(|fault| match fault {
+        Fault::Conflict(conflict) => [&conflict.requirer, &conflict.unsharer]
+            .iter()
+            .any(|party| matches!(&party.parent, ParentName::Node(node) if is_stranger(node))),
+        _ => false,
+    })
+}
+
+/// Carries the command out, and lets the jobs go on that it starts.
+fn play_with_jobs(tried: &Tried, monitor: &mut Monitor<Baseline>) -> Fate {
+    let jobs = monitor.layer().jobs().iter().map(|job| job.id().to_owned());
+    let known: Vec<String> = jobs.collect();
+    match tried.play(monitor) {
+        Fate::Done => run_new_jobs(monitor, &known),
+        fate => fate,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use blkperm_graph::driver::PREALLOCATE;
 use blkperm_graph::{
     Demand, EdgeId, Holder, NodeId, Parent, Permissions, Refusal, RootId, Rule, State,
 };
@@ -130,7 +131,7 @@ impl<R: Rule> BlockLayer<R> {
         if self.has_active_parent(node) {
             return Err(Denied::ActiveParent);
         }
-        self.inactivate_with_children(node)
+        self.holding_preallocated(|layer, held| layer.inactivate_with_children(node, held))
     }
 
     /// Makes every node inactive that has a BlockBackend, and every one of `owned`, unless another
@@ -142,17 +143,64 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// [`Denied::StillWritten`]; what was made inactive before that stays so.
     pub fn inactivate_all(&mut self, owned: &[NodeId]) -> Result<(), Denied> {
-        for node in self.all_nodes(owned) {
-            let is_node = |edge| matches!(self.graph.parent_of(edge), Parent::Node(_));
-            if !self.graph.parents(node).any(is_node) {
-                self.inactivate_with_children(node)?;
+        self.holding_preallocated(|layer, held| {
+            for node in layer.all_nodes(owned) {
+                let is_node = |edge| matches!(layer.graph.parent_of(edge), Parent::Node(_));
+                if !layer.graph.parents(node).any(is_node) {
+                    layer.inactivate_with_children(node, held)?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
+    /// Makes nodes inactive with `inactivate`, which is given the `preallocate` nodes that have their
+    /// child to themselves.
+    ///
+    /// QEMU's quirk: such a node, once nobody writes and resizes it, lets go of its child only after
+    /// the command, so that the child is still written when it is to become inactive.
+    ///
+    /// Source: `preallocate_set_perm`, `preallocate_drop_resize` in `block/preallocate.c`, QEMU 10.0.
+    fn holding_preallocated(
+        &mut self,
+        inactivate: impl FnOnce(&mut Self, &[NodeId]) -> Result<(), Denied>,
+    ) -> Result<(), Denied> {
+        let mut held = self.graph.nodes();
+        held.retain(|&node| {
+            let state = self.graph.state(node);
+            !state.contains(State::PREALLOCATED) && self.has_child_to_itself(node)
+        });
+        let result = inactivate(self, &held);
+        for node in held {
+            let mut state = self.graph.state(node);
+            state.remove(State::PREALLOCATED);
+            // Who demands less is never refused.
+            let _ = self.set_state(node, state);
+        }
+        result
+    }
+
+    /// Lets those `preallocate` nodes keep their child that have it to themselves, whatever is asked of
+    /// them by the next update.
+    fn keep_children(&mut self, nodes: &[NodeId]) {
+        for &node in nodes {
+            if self.has_child_to_itself(node) {
+                self.graph.set_preallocated(node, true);
+            }
+        }
+    }
+
+    fn has_child_to_itself(&self, node: NodeId) -> bool {
+        const BOTH: Permissions = Permissions::WRITE.union(Permissions::RESIZE);
+        let takes_both = |edge| self.graph.demand(edge).take().contains(BOTH);
+        self.graph.driver(node) == &PREALLOCATE
+            && self.graph.filtered_edge(node).is_some_and(takes_both)
+    }
+
+    /// Makes a node inactive, and what is below it; the `preallocate` nodes `held` keep their child.
+    ///
     /// Source: `bdrv_inactivate_recurse` in `block.c`, QEMU 10.0.
-    fn inactivate_with_children(&mut self, node: NodeId) -> Result<(), Denied> {
+    fn inactivate_with_children(&mut self, node: NodeId, held: &[NodeId]) -> Result<(), Denied> {
         const WRITING: Permissions = Permissions::WRITE.union(Permissions::WRITE_UNCHANGED);
         if self.has_active_parent(node) || self.is_inactive(node) {
             return Ok(());
@@ -166,6 +214,7 @@ impl<R: Rule> BlockLayer<R> {
                 return Err(Denied::StillWritten);
             }
             self.suspensions.demands.insert(backend, demand);
+            self.keep_children(held);
             // Demanding nothing is never refused.
             let _ = self.set_demand(edge, Demand::NONE);
         }
@@ -173,11 +222,12 @@ impl<R: Rule> BlockLayer<R> {
             return Err(Denied::StillWritten);
         }
         self.drain(node);
+        self.keep_children(held);
         // QEMU ignores it when this is refused, which demands less.
         let _ = self.set_inactive(node, true);
         self.children_of(node)
             .into_iter()
-            .try_for_each(|child| self.inactivate_with_children(child))
+            .try_for_each(|child| self.inactivate_with_children(child, held))
     }
 
     /// Source: `blk_can_inactivate` in `block/block-backend.c`, QEMU 10.0.
@@ -242,6 +292,10 @@ impl<R: Rule> BlockLayer<R> {
     fn set_inactive(&mut self, node: NodeId, inactive: bool) -> Result<(), Refusal> {
         let mut state = self.graph.state(node);
         state.set(State::INACTIVE, inactive);
+        self.set_state(node, state)
+    }
+
+    fn set_state(&mut self, node: NodeId, state: State) -> Result<(), Refusal> {
         self.graph.transact(|change| {
             change.set_state(node, state);
             Ok(())

@@ -71,6 +71,13 @@ const ODDITIES: &[Oddity] = &[
         shows: |moment| moment.fails_to_read() && moment.has_vmdk_overlay(),
     },
     Oddity {
+        what: "a backup ends whose filter alone holds its image",
+        shows: |moment| {
+            moment.dies_of("bdrv_do_drained_end: Assertion `bs->quiesce_counter > 0' failed.")
+                && moment.has_lonely_filter()
+        },
+    },
+    Oddity {
         what: "a job stays paused above a node that holds another twice",
         shows: |moment| moment.pauses_for_ever() && moment.has_double(),
     },
@@ -210,6 +217,20 @@ impl Moment<'_> {
                 done += 1;
             }
             false
+        })
+    }
+
+    /// Whether what a backup's filter is above has no other parent: only that filter has a target.
+    fn has_lonely_filter(&self) -> bool {
+        let mut targets = self.edges(NodeType::BlockDriver).filter(|edge| edge.name == "target");
+        targets.any(|target| {
+            let mut files = self.edges(NodeType::BlockDriver);
+            let file = files.find(|it| it.parent == target.parent && it.name == "file");
+            file.is_some_and(|file| {
+                let kinds = [NodeType::BlockDriver, NodeType::BlockBackend, NodeType::BlockJob];
+                let parents = kinds.into_iter().flat_map(|kind| self.edges(kind));
+                parents.filter(|edge| edge.child == file.child).count() == 1
+            })
         })
     }
 

@@ -63,6 +63,15 @@ const ODDITIES: &[Oddity] = &[
         },
     },
     Oddity {
+        what: "a stream through blklogwrites writes zeroes, which loses that they change nothing",
+        shows: |moment| {
+            moment.dies_of(
+                "bdrv_co_write_req_prepare: Assertion `child->perm & BLK_PERM_WRITE' failed.",
+            ) && moment.has_had("block-stream")
+                && moment.has_added("blklogwrites")
+        },
+    },
+    Oddity {
         what: "a backup of a transaction has copied all before all is closed that ends with it",
         shows: |moment| moment.copies_while_overlays_close(),
     },
@@ -139,6 +148,16 @@ impl Moment<'_> {
             step.command_name() == "blockdev-set-active"
                 && step.command["arguments"]["active"] == Value::Bool(false)
         })
+    }
+
+    /// Whether there was such a command.
+    fn has_had(&self, command: &str) -> bool {
+        self.right.iter().any(|step| step.command_name() == command)
+    }
+
+    /// Whether a node of that driver was added by itself.
+    fn has_added(&self, driver: &str) -> bool {
+        self.right.iter().any(|step| step.command["arguments"]["driver"] == driver)
     }
 
     /// Whether an ordinary commit runs, though all that moves by itself has settled.

@@ -61,6 +61,8 @@ fn what_is_like_an_oddity_is_none() {
     let not_permitted = "block/io.c:2006: bdrv_co_write_req_prepare: Assertion `child->perm & BLK_PERM_WRITE' failed.";
     assert_eq!(died_of(set_active(false), not_permitted), Some(1));
     assert_eq!(died_of(set_active(true), not_permitted), None);
+    let stream = json!({"execute": "block-stream", "arguments": {"device": "base"}});
+    assert_eq!(died_of(stream, not_permitted), None, "there is no blklogwrites");
     assert_eq!(died_of(set_active(false), "Permission conflict on node 'base'"), None);
     let twice = "block.c:7017: bdrv_inactivate_recurse: Assertion `top_level' failed.";
     assert_eq!(died_of(set_active(false), twice), None, "no node holds another twice");

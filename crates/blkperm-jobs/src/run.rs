@@ -228,6 +228,8 @@ impl<R: Rule> BlockLayer<R> {
     pub(crate) fn finalize(&mut self, job: &mut Job) -> Result<(), Abort> {
         let steps = self.completing_steps(job);
         let relinked = self.relinked(job);
+        // An image that only the job holds goes with it.
+        let can_tell = job.work.can_tell(&self.graph, &relinked);
         let heir = self.heir(job);
         let exit = self.leave(job, &steps)?;
         if let Some((node, parent)) = heir.filter(|_| exit == Exit::Done) {
@@ -235,7 +237,7 @@ impl<R: Rule> BlockLayer<R> {
         }
         let error = match exit {
             // QEMU's quirk: the graph is changed before it turns out that the image cannot be.
-            Exit::Done if !job.work.can_tell(&self.graph, &relinked) => JobError::NotSupported,
+            Exit::Done if !can_tell => JobError::NotSupported,
             Exit::Done => {
                 self.relinked.extend(relinked);
                 self.conclude(job);

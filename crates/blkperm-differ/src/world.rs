@@ -155,6 +155,11 @@ impl World {
             || self.is_above_driver(node, "snapshot-access")
     }
 
+    /// Whether QEMU hangs when a mirror, a commit or an overlay comes above the node.
+    pub(crate) fn cannot_be_covered(&self, node: &str) -> bool {
+        self.drivers.get(node).is_some_and(|driver| driver == "compress")
+    }
+
     /// Whether the node shows the bytes of an image of some format, or what lies below it does: nobody
     /// here knows how long that file is by now.
     pub(crate) fn shows_image_file(&self, node: &str) -> bool {

@@ -10,6 +10,9 @@ use crate::world::Node;
 pub(super) fn mirror(scene: &mut Scene) -> Option<Value> {
     let device = scene.node(Node::is_top)?;
     let target = target(scene, &device)?;
+    if scene.world.cannot_be_covered(&device) {
+        return None;
+    }
     if [&device, &target].into_iter().any(|node| scene.world.cannot_be_copied(node)) {
         return None;
     }
@@ -47,6 +50,9 @@ pub(super) fn commit(scene: &mut Scene) -> Option<Value> {
         let top = scene.dice.pick(&chain[..chain.len().saturating_sub(1)])?;
         from = chain.iter().position(|name| *name == top).unwrap_or(0);
         commit = commit.with("top-node", top);
+    }
+    if chain.get(from).is_some_and(|top| scene.world.cannot_be_covered(top)) {
+        return None;
     }
     if scene.dice.chance(50) {
         let base = match scene.dice.chance(90) {

@@ -30,13 +30,12 @@ fn overlay(scene: &mut Scene) -> Option<Value> {
     Some(json!({"node": node, "overlay": overlay}))
 }
 
-/// A node to put an overlay above, mostly one where that makes sense; never compress, above which QEMU
-/// hangs, nor what shows the file of an image, whose length the overlay would take.
+/// A node to put an overlay above, mostly one where that makes sense; never where QEMU hangs, nor
+/// above what shows the file of an image, whose length the overlay would take.
 fn covered(scene: &mut Scene, fits: impl Fn(&Node) -> bool) -> Option<String> {
     let node = scene.node(|node| node.is_top() && node.driver != "file" && fits(node))?;
     let world = &scene.world;
-    let hangs = world.node(&node).is_some_and(|node| node.driver == "compress");
-    (!hangs && !world.shows_image_file(&node)).then_some(node)
+    (!world.cannot_be_covered(&node) && !world.shows_image_file(&node)).then_some(node)
 }
 
 /// A node, and an overlay that is made or opened for it.

@@ -190,7 +190,8 @@ impl<R: Rule> BlockLayer<R> {
         }
     }
 
-    fn has_child_to_itself(&self, node: NodeId) -> bool {
+    /// Whether a `preallocate` node writes and resizes its child, which nobody else may then.
+    pub(crate) fn has_child_to_itself(&self, node: NodeId) -> bool {
         const BOTH: Permissions = Permissions::WRITE.union(Permissions::RESIZE);
         let takes_both = |edge| self.graph.demand(edge).take().contains(BOTH);
         self.graph.driver(node) == &PREALLOCATE

@@ -45,15 +45,11 @@ impl<R: Rule> BlockLayer<R> {
         }
         for job in &self.jobs {
             let root = Parent::Root(job.root);
-            let nodes = job.work.nodes().into_iter().chain(job.filter).map(Parent::Node);
-            let nodes = nodes.filter(|node| self.exists(*node));
+            let nodes = job.work.nodes().into_iter().chain(job.filter);
+            let nodes = nodes.filter(|&node| graph.contains_node(node)).map(Parent::Node);
             let roots = job.backends.iter().copied().chain(job.group).map(Parent::Root);
             nodes.chain(roots).for_each(|other| sets.join(root, other));
         }
         self.jobs.iter().map(|job| sets.find(Parent::Root(job.root))).collect()
-    }
-
-    fn exists(&self, parent: Parent) -> bool {
-        matches!(parent, Parent::Node(node) if self.graph.contains_node(node))
     }
 }

@@ -1,7 +1,7 @@
 //! Nodes that become longer or shorter.
 
 use blkperm_graph::driver::{Length, PREALLOCATE, QCOW2};
-use blkperm_graph::{NodeId, Permissions, Role, Rule, State};
+use blkperm_graph::{NodeId, Role, Rule, State};
 
 use crate::content::Extents;
 use crate::event::JobError;
@@ -64,16 +64,9 @@ impl<R: Rule> BlockLayer<R> {
     ///
     /// Source: `handle_write`, `preallocate_co_getlength` in `block/preallocate.c`, QEMU 10.0.
     pub fn look_at_end(&mut self, node: NodeId) {
-        if !self.graph.state(node).contains(State::PREALLOCATED) {
-            return;
-        }
-        let child = self.graph.filtered_edge(node);
+        let is_preallocated = self.graph.state(node).contains(State::PREALLOCATED);
         // It learns nothing while its demands are not met.
-        let is_alone = |edge| {
-            let both = Permissions::WRITE | Permissions::RESIZE;
-            self.graph.demand(edge).take().contains(both)
-        };
-        if child.is_some_and(is_alone) {
+        if is_preallocated && self.has_child_to_itself(node) {
             self.graph.set_preallocated(node, false);
         }
     }
